@@ -1,0 +1,112 @@
+"""The catalogue of models: what each takes, what it makes, what a second of it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Annotated, Any
+
+import msgspec
+import yaml
+
+from pipeline.errors import ConfigError
+
+__all__ = ["Catalogue", "Model", "PictureLimits", "VoiceLimits", "builtin_catalogue", "extended_catalogue"]
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+PositiveInt = Annotated[int, msgspec.Meta(gt=0)]
+NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class PictureLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model takes as a picture: format names in lower case, bytes, pixels, the longer side over the shorter."""
+
+    formats: tuple[str, ...]
+    max_bytes: PositiveInt
+    min_side_px: PositiveInt
+    max_aspect: Positive
+
+
+class VoiceLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model takes as a voice: format names in lower case, bytes, seconds."""
+
+    formats: tuple[str, ...]
+    max_bytes: PositiveInt
+    min_s: Positive
+    max_s: Positive
+
+
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One model.
+
+    ``width``, ``height`` and ``fps`` are of the clips it makes (None: not promised, so not checked);
+    ``prompt_max_chars`` 0 means that it takes no prompt; ``options`` are the extra body fields it takes, each with
+    its allowed values; ``expected_s`` is a typical render time in seconds.
+    """
+
+    name: str
+    price_usd_per_s: Positive
+    expected_s: Positive
+    width: PositiveInt | None
+    height: PositiveInt | None
+    fps: PositiveInt | None
+    prompt_max_chars: NotNegative
+    providers: tuple[str, ...]
+    options: dict[str, tuple[str | int | float | bool, ...]]
+    picture: PictureLimits
+    voice: VoiceLimits
+
+    def price_usd(self, voice_s: float) -> float:
+        """What a clip of ``voice_s`` seconds is expected to cost, in USD."""
+        return round(voice_s * self.price_usd_per_s, 6)
+
+
+Catalogue = Mapping[str, Model]
+
+
+@cache
+def _builtin_values() -> dict[str, dict[str, Any]]:
+    text = files("pipeline").joinpath("models.yaml").read_text(encoding="utf-8")
+    values: dict[str, dict[str, Any]] = yaml.safe_load(text)
+    return values
+
+
+def _convert(values: Mapping[str, Mapping[str, Any]]) -> Catalogue:
+    models = {}
+    for name, value in values.items():
+        try:
+            models[name] = msgspec.convert({"name": name, **value}, Model)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"models.{name}: {error} (see the model catalogue in the docs)") from None
+    return MappingProxyType(models)
+
+
+@cache
+def builtin_catalogue() -> Catalogue:
+    """The models that are shipped, by name."""
+    return _convert(_builtin_values())
+
+
+def extended_catalogue(changes: Mapping[str, Any]) -> Catalogue:
+    """The shipped models with a config's ``models`` laid over them.
+
+    A known model takes single new values; an unknown name is a new model and starts from avatar-pro's values.
+
+    Raises:
+        ConfigError: a value is not of its kind.
+    """
+    if not changes:
+        return builtin_catalogue()
+    merged: dict[str, Mapping[str, Any]] = dict(_builtin_values())
+    for name, change in changes.items():
+        if not isinstance(change, Mapping):
+            raise ConfigError(f"models.{name}: expected a mapping of values, got {change!r}")
+        base: Mapping[str, Any] = merged.get(name, merged["klingai/avatar-pro"])
+        nested = {
+            key: {**base[key], **change[key]} if isinstance(change.get(key), Mapping) else change.get(key, base[key])
+            for key in ("picture", "voice")
+        }
+        merged[name] = {**base, **change, **nested}
+    return _convert(merged)

@@ -1,0 +1,7 @@
+"""The state file: one SQLite database, the queue between the stages and the only thing that they share."""
+
+from pipeline.state.intake import Intake, take_in
+from pipeline.state.store import StateFile
+from pipeline.state.views import Overview, StateView
+
+__all__ = ["Intake", "Overview", "StateFile", "StateView", "take_in"]

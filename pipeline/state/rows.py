@@ -1,0 +1,50 @@
+"""Reading clips out of the tables."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from pipeline.clip import Clip, Status
+
+__all__ = ["counts_by_status", "read_clips", "reserved_usd"]
+
+_COLUMNS = """
+    clips.seq, clips.moved, clips.id, clips.status, clips.image, clips.audio, clips.prompt, clips.model,
+    clips.provider, clips.options, clips.output, clips.image_stamp, clips.audio_stamp, clips.fingerprint,
+    CASE clips.status WHEN 'pending' THEN clips.voice_s ELSE coalesce(attempts.voice_s, clips.voice_s) END, clips.estimated_usd, clips.attempts, coalesce(attempts.n, 0),
+    coalesce(attempts.client_request_id, ''), coalesce(attempts.generation_id, ''), coalesce(clips.video_url, ''),
+    coalesce(attempts.submitted_at, 0), coalesce(attempts.ended_at, 0), coalesce(clips.part, '')
+"""
+
+
+def read_clips(db: sqlite3.Connection, where: str, parameters: Iterable[object] = ()) -> list[Clip]:
+    """Clips with their current attempt, by a condition on both. A pending row's voice is that of its inputs."""
+    sql = f"SELECT {_COLUMNS} FROM clips LEFT JOIN attempts ON attempts.n = clips.attempt WHERE {where}"
+    rows = db.execute(sql, tuple(parameters))
+    clips = []
+    for row in rows:
+        values = list(row)
+        values[3] = Status(values[3])
+        clips.append(Clip(*values))
+    return clips
+
+
+def counts_by_status(db: sqlite3.Connection) -> dict[Status, int]:
+    """How many rows of the manifest stand where; rows that left the manifest count while they are in flight."""
+    counts = dict.fromkeys(Status, 0)
+    sql = (
+        "SELECT status, count(*) FROM clips "
+        "WHERE NOT dropped OR status IN ('submitting', 'rendering', 'downloading') GROUP BY status"
+    )
+    for status, count in db.execute(sql):
+        counts[Status(status)] = count
+    return counts
+
+
+def reserved_usd(db: sqlite3.Connection) -> float:
+    """What the job has spent or may have spent: what the API said a submit costs, else what was reserved for it."""
+    (total,) = db.execute(
+        "SELECT coalesce(sum(coalesce(cost_usd, reserved_usd)), 0) FROM attempts WHERE fate NOT IN ('failed', 'refused')"
+    ).fetchone()
+    return float(total)

@@ -1,0 +1,132 @@
+"""What is done to many rows at once before the stages start: what a run or a retry asks for."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.clip import FailureCode, Status
+from pipeline.errors import UsageError
+from pipeline.state.moves import next_move
+
+__all__ = ["Retried", "changed_rows", "forget_lost_files", "known_ids", "recover", "rerender", "resubmit", "retry"]
+
+_FETCHABLE = (FailureCode.TIMEOUT, FailureCode.DOWNLOAD)
+
+
+@dataclass(slots=True)
+class Retried:
+    """What a retry took up: rows to submit (paid again), rows whose paid clip is fetched again, rows left alone."""
+
+    to_submit: list[str] = field(default_factory=list)
+    to_fetch: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+def recover(db: sqlite3.Connection) -> None:
+    """After an earlier process: whatever was in the air is lost, whatever is unconfirmed is looked for once more.
+
+    An unconfirmed row that has a generation id is polled again, the others go to the usage log again.
+    """
+    db.execute(
+        "UPDATE attempts SET fate = 'lost' WHERE fate = 'sent' "
+        "AND n IN (SELECT attempt FROM clips WHERE status = 'submitting')"
+    )
+    for seq, attempt, generation_id in db.execute(
+        "SELECT clips.seq, n, generation_id FROM clips JOIN attempts ON n = attempt WHERE status = 'unconfirmed'"
+    ).fetchall():
+        status, fate = (Status.RENDERING, "accepted") if generation_id else (Status.SUBMITTING, "lost")
+        db.execute("UPDATE attempts SET fate = ? WHERE n = ?", (fate, attempt))
+        _set_status(db, seq, status)
+
+
+def resubmit(db: sqlite3.Connection) -> int:
+    """unconfirmed → pending for rows whose generation the API does not know: asked for by --resubmit-unconfirmed.
+
+    Rows without a generation id stay: the usage log is asked once more first.
+    """
+    sql = "SELECT clips.seq FROM clips JOIN attempts ON n = attempt WHERE status = 'unconfirmed' AND generation_id IS NOT NULL"
+    rows = db.execute(sql).fetchall()
+    for (seq,) in rows:
+        _set_status(db, seq, Status.PENDING)
+    return len(rows)
+
+
+def known_ids(db: sqlite3.Connection, ids: Iterable[str]) -> None:
+    """Raise UsageError, naming them, if any of the ids is no row of the job."""
+    unknown = [
+        row_id for row_id in ids
+        if not db.execute("SELECT 1 FROM clips WHERE id = ? AND NOT dropped", (row_id,)).fetchone()
+    ]  # fmt: skip
+    if unknown:
+        raise UsageError(f"no row of this job: {', '.join(unknown)}; `avatar-batch status` lists them")
+
+
+def retry(db: sqlite3.Connection, ids: Sequence[str]) -> Retried:
+    """Take up failed rows, or the named ones.
+
+    A clip that is paid for is fetched again, never bought again: a row that timed out or could not be downloaded
+    goes back to the poll. One whose file was refused by verification is fetched again too, and rendered anew only
+    when it is named, and so is a named row that is done.
+    """
+    known_ids(db, ids)
+    marks = ", ".join("?" * len(ids))
+    where = f"clips.id IN ({marks})" if ids else "status = 'failed'"
+    sql = (
+        "SELECT clips.seq, clips.id, status, error_code, generation_id, fate FROM clips "
+        f"LEFT JOIN attempts ON n = attempt WHERE NOT dropped AND {where} ORDER BY clips.seq"
+    )
+    retried = Retried()
+    for seq, row_id, status, code, generation_id, fate in db.execute(sql, tuple(ids)).fetchall():
+        paid = generation_id is not None and fate in {"accepted", "completed"}
+        if status not in {Status.FAILED, Status.DONE}:
+            retried.left.append(row_id)
+        elif status == Status.FAILED and paid and (code in _FETCHABLE or not ids):
+            _set_status(db, seq, Status.RENDERING)
+            retried.to_fetch.append(row_id)
+        else:
+            _set_status(db, seq, Status.PENDING)
+            retried.to_submit.append(row_id)
+    return retried
+
+
+def changed_rows(db: sqlite3.Connection) -> list[tuple[int, str, Status]]:
+    """Rows whose inputs are no longer those that their clip was made from: number, id, status."""
+    sql = (
+        "SELECT clips.seq, clips.id, clips.status FROM attempts JOIN clips ON clips.attempt = attempts.n "
+        "WHERE attempts.fingerprint <> clips.fingerprint AND NOT dropped AND status NOT IN ('pending', 'failed') "
+        "ORDER BY clips.seq"
+    )
+    return [(seq, row_id, Status(status)) for seq, row_id, status in db.execute(sql)]
+
+
+def rerender(db: sqlite3.Connection) -> int:
+    """done → pending for changed rows; the old clip stays until the new one takes its place."""
+    rows = [seq for seq, _, status in changed_rows(db) if status is Status.DONE]
+    for seq in rows:
+        _set_status(db, seq, Status.PENDING)
+    return len(rows)
+
+
+def forget_lost_files(db: sqlite3.Connection, out: Path) -> list[str]:
+    """done → rendering for clips whose file is gone from OUT: they are paid for, so they are fetched again."""
+    lost = [
+        (seq, row_id)
+        for seq, row_id, output in db.execute(
+            "SELECT seq, id, clip_output FROM clips WHERE status = 'done' AND NOT dropped"
+        )
+        if not os.path.exists(out / output)
+    ]
+    for seq, _ in lost:
+        _set_status(db, seq, Status.RENDERING)
+    return [row_id for _, row_id in lost]
+
+
+def _set_status(db: sqlite3.Connection, seq: int, status: Status) -> None:
+    db.execute(
+        "UPDATE clips SET status = ?, moved = ?, error_code = NULL, error_message = NULL WHERE seq = ?",
+        (status, next_move(db), seq),
+    )

@@ -1,0 +1,170 @@
+"""The API over aiohttp: one method a request, the answer as a noun or an error with a remedy.
+
+What broke decides what is known. While the last byte of a submit has not been handed to the connection the server
+can't have it whole, so nothing was made; from then on a lost answer is an unknown fate. The key travels to the
+API's own address and no further: redirects are not followed, and downloads have a session of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Self
+
+import aiohttp
+
+from pipeline.api import wire
+from pipeline.api.assets import SubmitBody
+from pipeline.errors import NotSent, ServerTrouble, UnknownFate, one_line
+
+__all__ = ["ApiClient", "user_agent"]
+
+MAX_ANSWER_BYTES = 4 << 20
+CONNECT_TIMEOUT_S = 15.0
+# Shorter than the 5 s after which common servers close an idle connection: a submit that meets a connection just
+# being closed has an unknown fate, which costs a walk through the usage log.
+KEEPALIVE_S = 4.0
+
+_NOT_CONNECTED = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.ClientProxyConnectionError,
+)
+
+
+def user_agent() -> str:
+    """The name under which the project speaks to servers."""
+    try:
+        return f"avatar-batch/{version('avatar-batch')}"
+    except PackageNotFoundError:
+        return "avatar-batch"
+
+
+class ApiClient:
+    """Speaks to one API with one key; use it in an ``async with``.
+
+    Args:
+        base_url: without ``/v2``.
+        key: empty for an API that needs none.
+        timeout_s: the longest that one request may take in all.
+    """
+
+    def __init__(self, base_url: str, key: str, timeout_s: float) -> None:
+        self.base_url = base_url.rstrip("/").removesuffix("/v2")
+        self._key = key
+        self._headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": user_agent()}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+        connect_s = min(CONNECT_TIMEOUT_S, timeout_s)
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=connect_s)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=60),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def submit(self, body: SubmitBody, client_request_id: str) -> wire.Accepted:
+        """Order a clip. Sending the same body twice makes and bills two.
+
+        Raises:
+            NotSent, ServerTrouble: nothing was made.
+            UnknownFate: something may have been made.
+            RowRefused, Throttled, KeyRefused, OutOfCredits: the API's word.
+        """
+        headers = self._headers | {
+            "Content-Type": "application/json",
+            "Content-Length": str(body.length),
+            "X-Client-Request-Id": client_request_id,
+        }
+        try:
+            status, answered, content = await self._request(
+                "POST", wire.GENERATIONS_PATH, data=body.pieces(), headers=headers
+            )
+        except _NOT_CONNECTED as error:
+            raise NotSent(self._words(error)) from None
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            if body.failure is not None:
+                raise body.failure from None
+            if not body.started:
+                raise NotSent(self._words(error)) from None
+            if not body.complete:
+                raise ServerTrouble(f"the connection broke before the request was out: {self._words(error)}") from None
+            raise UnknownFate(f"no answer to the submit: {self._words(error)}") from None
+        return wire.decipher_submit(status, answered, content)
+
+    async def retrieve(self, generation_id: str) -> wire.Generation:
+        """Ask how a generation stands.
+
+        Raises:
+            GenerationUnknown, NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits.
+        """
+        return wire.decipher_retrieve(*await self._ask(wire.GENERATIONS_PATH, {"generation_id": generation_id}))
+
+    async def usage_log(self, window: Mapping[str, str], *, model: str, offset: int, limit: int = 100) -> wire.LogPage:
+        """A page of the usage log, newest first.
+
+        Args:
+            window: ``period``, or ``start`` and ``end`` (ISO 8601).
+            model: the log's filter.
+            offset, limit: the page; at most 100 lines.
+
+        Raises:
+            NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits.
+        """
+        query = {**window, "model": model, "limit": str(limit), "offset": str(offset)}
+        return wire.decipher_log_page(*await self._ask(wire.LOGS_PATH, query))
+
+    async def balance_usd(self) -> float | None:
+        """The account's balance; None if the API tells none.
+
+        Raises:
+            NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits.
+        """
+        return wire.decipher_balance(*await self._ask(wire.BILLING_PATH, {}))
+
+    async def _ask(self, path: str, query: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        try:
+            return await self._request("GET", path, params=query, headers=self._headers)
+        except _NOT_CONNECTED as error:
+            raise NotSent(self._words(error)) from None
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise ServerTrouble(f"no answer: {self._words(error)}") from None
+
+    async def _request(self, method: str, path: str, **options: Any) -> tuple[int, Mapping[str, str], bytes]:
+        if self._session is None:
+            raise RuntimeError("use ApiClient in an `async with`")
+        async with self._session.request(method, self.base_url + path, allow_redirects=False, **options) as response:
+            try:
+                content = await _read_bounded(response)
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                content = b""  # the status and the headers still tell something, the id of a submit above all
+            return response.status, response.headers, self._without_key(content)
+
+    def _without_key(self, content: bytes) -> bytes:
+        """An answer that echoes the key must not carry it into a message, a log or the state."""
+        return content.replace(self._key.encode(), b"[key]") if self._key else content
+
+    def _words(self, error: BaseException) -> str:
+        words = one_line(str(error) or type(error).__name__, 200)
+        if isinstance(error, TimeoutError) and not str(error):
+            words = "timed out"
+        return words.replace(self._key, "[key]") if self._key else words
+
+
+async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
+    content = bytearray()
+    async for piece in response.content.iter_any():
+        content += piece
+        if len(content) > MAX_ANSWER_BYTES:
+            response.close()
+            return b""
+    return bytes(content)

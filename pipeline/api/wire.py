@@ -1,0 +1,302 @@
+"""What the API's answers mean: pure functions from status, headers and body to a noun or an error with a remedy.
+
+Every answer may be one of two JSON envelopes, a proxy's HTML page, or broken. What it says is foreign text: it is
+never shown, logged or kept but through ``one_line``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from pipeline.errors import (
+    GenerationUnknown,
+    KeyRefused,
+    OutOfCredits,
+    RowRefused,
+    ServerTrouble,
+    Throttled,
+    UnknownFate,
+    one_line,
+)
+
+__all__ = [
+    "CREDITS_PER_USD",
+    "GENERATIONS_PATH",
+    "Accepted",
+    "Generation",
+    "LogEntry",
+    "LogPage",
+    "decipher_balance",
+    "decipher_log_page",
+    "decipher_retrieve",
+    "decipher_submit",
+    "generation_ids_to_try",
+    "new_client_request_id",
+]
+
+GENERATIONS_PATH = "/v2/video/generations"
+LOGS_PATH = "/v2/logs"
+BILLING_PATH = "/v2/billing"
+CREDITS_PER_USD = 2_000_000
+
+KNOWN_UNFINISHED = frozenset({"queued", "generating", "waiting", "active"})
+_ID = re.compile(r"[\x21-\x7e]{1,512}")
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A submit was taken: the generation's id, what it will cost where the API says so, the server's request id."""
+
+    generation_id: str
+    cost_usd: float | None
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A generation as retrieve tells it.
+
+    Attributes:
+        status: the API's word, in lower case.
+        state: ``rendering``, ``completed`` or ``error``; a word that nobody knows means rendering.
+        url: the clip's link, where it is completed and there is one.
+        error: the API's words, where it failed.
+    """
+
+    status: str
+    state: str
+    url: str | None = None
+    cost_usd: float | None = None
+    error: str | None = None
+    request_id: str | None = None
+
+    @property
+    def word_is_known(self) -> bool:
+        """Whether the status is one that the documentation or experience knows."""
+        return self.state != "rendering" or self.status in KNOWN_UNFINISHED
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of the usage log. ``failed`` says that it was not billed; ``created`` is the API's text."""
+
+    client_request_id: str
+    inference_id: str
+    failed: bool
+    cost_usd: float | None
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """A page of the usage log, newest first, and whether older lines follow."""
+
+    entries: tuple[LogEntry, ...]
+    has_more: bool
+
+
+def new_client_request_id() -> str:
+    """A correlation id of the form that the API keeps: 1 to 128 characters of ``A-Z a-z 0-9 . _ : -``."""
+    return f"avatar-batch:{uuid4().hex}"
+
+
+# --- answers -----------------------------------------------------------------------------------------------------
+
+
+def decipher_submit(status: int, headers: Mapping[str, str], body: bytes) -> Accepted:
+    """The answer to a submit.
+
+    Raises:
+        UnknownFate: the generation may have been made: 502, 504 and their like, or an answer that can't be read.
+        Throttled, ServerTrouble, RowRefused, KeyRefused, OutOfCredits: see the table of remedies.
+    """
+    request_id = headers.get("x-request-id")
+    if 200 <= status < 300:
+        answer = _object(body)
+        generation_id = _text(answer, "id") or _text(answer, "generation_id") or headers.get("x-inference-id", "")
+        if not _ID.fullmatch(generation_id):
+            raise UnknownFate(
+                f"the answer to the submit ({status}) holds no id: {_excerpt(body)}", request_id=request_id
+            )
+        cost = _cost_usd(answer)
+        return Accepted(generation_id, _header_cost_usd(headers) if cost is None else cost, request_id)
+    message = _message(status, body)
+    if status in {500, 503} or 300 <= status < 400 or status == 404:
+        # A redirect or a missing path can't have made anything, nor will another row fare better.
+        raise ServerTrouble(f"the API answered {status}: {message}", request_id=request_id)
+    if status >= 500 or status == 408:
+        raise UnknownFate(f"the API answered {status}: {message}", request_id=request_id)
+    _raise_for_client_error(status, headers, message)
+    raise RowRefused(message, request_id=request_id)
+
+
+def decipher_retrieve(status: int, headers: Mapping[str, str], body: bytes) -> Generation:
+    """The answer to a retrieve.
+
+    Raises:
+        GenerationUnknown: 404.
+        ServerTrouble: ask again later.
+        Throttled, KeyRefused, OutOfCredits: see the table of remedies.
+    """
+    request_id = headers.get("x-request-id")
+    if status == 404:
+        raise GenerationUnknown(_message(status, body), request_id=request_id)
+    answer = _answer_to_question(status, headers, body)
+    word = _text(answer, "status").lower()
+    if not word:
+        raise ServerTrouble(f"the answer names no status: {_excerpt(body)}", request_id=request_id)
+    if word in {"error", "failed"}:
+        error = answer.get("error")
+        words = _envelope_message({"error": error}) if isinstance(error, Mapping) else ""
+        return Generation(word, "error", error=one_line(words or "the API gave no reason"), request_id=request_id)
+    if word in {"completed", "succeeded"}:
+        video = answer.get("video")
+        url = _text(video, "url") if isinstance(video, Mapping) else ""
+        return Generation(word, "completed", url or None, _cost_usd(answer), request_id=request_id)
+    return Generation(one_line(word, 40), "rendering", request_id=request_id)
+
+
+def decipher_log_page(status: int, headers: Mapping[str, str], body: bytes) -> LogPage:
+    """A page of the usage log.
+
+    Raises:
+        ServerTrouble, Throttled, KeyRefused, OutOfCredits: see the table of remedies.
+    """
+    answer = _answer_to_question(status, headers, body)
+    data, pagination = answer.get("data"), answer.get("pagination")
+    if not isinstance(data, list):
+        raise ServerTrouble(f"the usage log has no list: {_excerpt(body)}")
+    entries = tuple(
+        LogEntry(
+            client_request_id=_text(line, "client_request_id"),
+            inference_id=_text(line, "inference_id"),
+            failed=_text(line, "status").lower() == "failed",
+            cost_usd=_number(line.get("cost"), "usd"),
+            created=_text(line, "created"),
+        )
+        for line in data
+        if isinstance(line, Mapping)
+    )
+    return LogPage(entries, isinstance(pagination, Mapping) and pagination.get("has_more") is True)
+
+
+def decipher_balance(status: int, headers: Mapping[str, str], body: bytes) -> float | None:
+    """The account's balance in USD; None if the answer tells none."""
+    return _number(_answer_to_question(status, headers, body), "current_balance")
+
+
+def generation_ids_to_try(inference_id: str, model: str) -> tuple[str, ...]:
+    """The usage log's ``inference_id`` as retrieve may know it: as it stands, then with or without its suffix."""
+    suffix = f":{model}"
+    bare = inference_id.removesuffix(suffix)
+    return tuple(dict.fromkeys((inference_id, bare + suffix, bare)))
+
+
+# --- pieces ------------------------------------------------------------------------------------------------------
+
+
+def _answer_to_question(status: int, headers: Mapping[str, str], body: bytes) -> Mapping[str, Any]:
+    """A 2xx answer to a request that changes nothing; whatever is wrong with it, it can be asked again."""
+    request_id = headers.get("x-request-id")
+    if 200 <= status < 300:
+        answer = _object(body)
+        if not answer:
+            raise ServerTrouble(f"the answer can't be read: {_excerpt(body)}", request_id=request_id)
+        return answer
+    message = _message(status, body)
+    if 400 <= status < 500:
+        _raise_for_client_error(status, headers, message)
+    raise ServerTrouble(f"the API answered {status}: {message}", request_id=request_id)
+
+
+def _raise_for_client_error(status: int, headers: Mapping[str, str], message: str) -> None:
+    if status == 401:
+        raise KeyRefused(f"the API refused the key ({message}): set a valid key in AIMLAPI_API_KEY, then run again")
+    if status in {402, 403}:
+        raise OutOfCredits(f"the API refused to spend more ({message}): top up or raise the key's cap, then run again")
+    if status in {425, 429}:
+        raise Throttled(message, request_id=headers.get("x-request-id"), retry_after_s=_retry_after_s(headers))
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        answer = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _message(status: int, body: bytes) -> str:
+    """What an error answer says, whatever its envelope."""
+    answer = _object(body)
+    return one_line(_envelope_message(answer) or _excerpt(body) or f"HTTP {status}")
+
+
+def _envelope_message(answer: Mapping[str, Any]) -> str:
+    error = answer.get("error")
+    inner = error if isinstance(error, Mapping) else {}
+    name = _text(inner, "name")
+    words = _text(inner, "message") or _text(answer, "message") or _text(answer, "title")
+    if not words and isinstance(answer.get("message"), list):
+        words = "; ".join(map(str, answer["message"]))
+    if not words and isinstance(error, str):
+        words = error
+    return f"{name}: {words}" if name and words and name.lower() not in words.lower() else words or name
+
+
+def _excerpt(body: bytes) -> str:
+    text = body[:4096].decode("utf-8", "replace")
+    title = _TITLE.search(text)
+    if title:
+        return one_line(title.group(1), 120)
+    return one_line(re.sub(r"<[^>]*>", " ", text), 120)
+
+
+def _text(answer: Mapping[str, Any], name: str) -> str:
+    value = answer.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _number(answer: object, name: str) -> float | None:
+    value = answer.get(name) if isinstance(answer, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
+        return None
+    return float(value)
+
+
+def _cost_usd(answer: Mapping[str, Any]) -> float | None:
+    meta = answer.get("meta")
+    usage = meta.get("usage") if isinstance(meta, Mapping) else None
+    credits_used = _number(usage, "credits_used")
+    if credits_used is None:
+        credits_used = _number(usage, "tokens_used")
+    return None if credits_used is None else credits_used / CREDITS_PER_USD
+
+
+def _header_cost_usd(headers: Mapping[str, str]) -> float | None:
+    for name, divisor in (("x-aimlapi-usd-spent", 1), ("x-aimlapi-credits-used", CREDITS_PER_USD)):
+        try:
+            value = float(headers[name]) / divisor
+        except (KeyError, ValueError):
+            continue
+        if 0 <= value < 1e12:
+            return value
+    return None
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    for name in ("retry-after", "ratelimit-reset", "x-ratelimit-reset"):
+        try:
+            seconds = float(headers[name])
+        except (KeyError, ValueError):
+            continue
+        if 0 <= seconds <= 86_400:
+            return seconds
+    return None

@@ -1,0 +1,9 @@
+"""The stages: each takes rows of one status out of the state file, does one thing, and records the move."""
+
+from pipeline.stages.context import RunContext
+from pipeline.stages.download import DownloadStage
+from pipeline.stages.poll import PollStage
+from pipeline.stages.reconcile import ReconcileStage
+from pipeline.stages.submit import SubmitStage
+
+__all__ = ["DownloadStage", "PollStage", "ReconcileStage", "RunContext", "SubmitStage"]

@@ -1,0 +1,249 @@
+"""downloading → done: stream, verify, put in place. A broken download is never a reason to render again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from pipeline.api.client import user_agent
+from pipeline.clip import Clip, Failure, FailureCode, Status
+from pipeline.errors import BadMedia, DiskFull, StopRun
+from pipeline.media import ClipFacts, check_clip, look_at_clip, sha256_of
+from pipeline.models import Model
+from pipeline.stages.backlog import Backlog
+from pipeline.stages.context import RunContext
+from pipeline.stages.digests import Digest, mismatch
+from pipeline.stages.fetch import Broken, Fetch, LinkExpired, Part, fetch
+from pipeline.stages.links import PublicResolver
+from pipeline.stages.submit import RESERVED_BYTES
+
+__all__ = ["DownloadStage", "boot_id"]
+
+VERIFIERS = 2
+"""Clips that are decoded at once: each takes a core and the memory of a few pictures."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What a clip's download has been through in this run."""
+
+    failures: int = 0
+    links: int = 0
+    wants_link: bool = False
+    most_bytes: int = 0
+    refused_sha256: str = ""
+    part: Part | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    facts: ClipFacts
+    sha256: str
+
+
+class _Refused(Exception):
+    """The file isn't the clip. ``sha256`` tells whether a second download brought the same."""
+
+    def __init__(self, message: str, sha256: str) -> None:
+        super().__init__(message)
+        self.sha256 = sha256
+
+
+class DownloadStage:
+    """A pool of downloads.
+
+    Args:
+        context: the run's shared things.
+        allow_private: whether links may lead into private networks (as those of a local studio do).
+    """
+
+    def __init__(self, context: RunContext, *, allow_private: bool) -> None:
+        self._context = context
+        self._allow_private = allow_private
+        self._backlog = Backlog(context.state.inbox(Status.DOWNLOADING), context.now)
+        self._progress: dict[int, _Progress] = {}
+        self._boot = boot_id()
+        self.bytes_received = 0
+
+    async def run(self) -> None:
+        """Download until cancelled; then part files stay for the next run."""
+        settings = self._context.settings.download
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=15.0, sock_read=settings.stall_timeout_s)
+        connector = aiohttp.TCPConnector(limit=0, resolver=None if self._allow_private else PublicResolver())
+        free = asyncio.Semaphore(settings.concurrency)
+        with ThreadPoolExecutor(VERIFIERS, "verify") as verifiers:
+            async with (
+                aiohttp.ClientSession(
+                    connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False,
+                    headers={"User-Agent": user_agent()},
+                ) as session,
+                asyncio.TaskGroup() as downloads,
+            ):  # fmt: skip
+                how = Fetch(
+                    session,
+                    settings.stall_timeout_s,
+                    settings.max_bytes,
+                    RESERVED_BYTES,
+                    self._allow_private,
+                    self._boot,
+                )
+                while True:
+                    await free.acquire()
+                    clip = await self._backlog.get()
+                    task = downloads.create_task(self._download(how, verifiers, clip))
+                    task.add_done_callback(lambda _: free.release())
+
+    async def _download(self, how: Fetch, verifiers: ThreadPoolExecutor, clip: Clip) -> None:
+        try:
+            await self._step(how, verifiers, clip)
+        except StopRun as reason:
+            self._context.abort(reason)
+        except OSError as error:
+            self._context.abort(
+                DiskFull(f"{clip.output} can't be written ({error.strerror or error}): check the disk of OUT")
+            )
+
+    async def _step(self, how: Fetch, verifiers: ThreadPoolExecutor, clip: Clip) -> None:
+        context = self._context
+        progress = self._progress.setdefault(clip.seq, _Progress())
+        if progress.wants_link:
+            progress.wants_link = False
+            await context.state.relink(clip)
+            context.tell("relinking", clip)
+            return
+        part = part_path(context.out, clip)
+        part.parent.mkdir(parents=True, exist_ok=True)
+        if not _is_inside(context.out, part):
+            message = f"{part.parent} leads out of {context.out} through a symbolic link: remove the link, then retry"
+            await self._fail(clip, FailureCode.DOWNLOAD, message)
+            return
+
+        async def note(known: Part) -> None:
+            progress.part = known
+            await context.state.note_part(clip, msgspec.json.encode(known).decode())
+
+        try:
+            known = progress.part or (msgspec.json.decode(clip.part, type=Part) if clip.part else Part())
+            digests = await fetch(how, clip.video_url, part, known, note)
+            loop = asyncio.get_running_loop()
+            work = _verification(part, context.out / clip.output, digests, context.catalogue[clip.model], clip.voice_s)
+            verified = await loop.run_in_executor(verifiers, work)
+        except LinkExpired as error:
+            await self._ask_for_link(clip, progress, str(error))
+        except Broken as error:
+            await self._go_on_later(clip, progress, part, str(error))
+        except _Refused as error:
+            await self._fetch_anew(clip, progress, part, error)
+        else:
+            del self._progress[clip.seq]
+            facts = verified.facts
+            await context.state.finish(
+                clip, sha256=verified.sha256, size_bytes=facts.size_bytes, duration_s=round(facts.video_s, 3)
+            )
+            context.tell("done", clip, output=clip.output, bytes=facts.size_bytes, duration_s=round(facts.video_s, 3))
+
+    async def _ask_for_link(self, clip: Clip, progress: _Progress, message: str) -> None:
+        context = self._context
+        progress.links += 1
+        context.tell("link_expired", clip, message=message, times=progress.links)
+        if progress.links > context.settings.retry.attempts:
+            await self._fail(clip, FailureCode.DOWNLOAD, f"{message}, also with fresh links: retry fetches it again")
+            return
+        progress.wants_link = True
+        # A first fresh link is asked for at once; a link that is refused again and again wants patience.
+        self._backlog.put_back(clip, context.backoff.wait_s(progress.links - 1) if progress.links > 1 else 0.0)
+
+    async def _go_on_later(self, clip: Clip, progress: _Progress, part: Path, message: str) -> None:
+        context = self._context
+        size = part.stat().st_size if part.exists() else 0
+        progress.failures = 1 if size > progress.most_bytes else progress.failures + 1
+        progress.most_bytes = max(progress.most_bytes, size)
+        context.tell("download_broken", clip, message=message, bytes=size, tries=progress.failures)
+        if progress.failures >= context.settings.retry.attempts:
+            await self._fail(clip, FailureCode.DOWNLOAD, f"{message}: it is paid for, retry fetches it again")
+            return
+        self._backlog.put_back(clip, context.backoff.wait_s(progress.failures))
+
+    async def _fetch_anew(self, clip: Clip, progress: _Progress, part: Path, error: _Refused) -> None:
+        context = self._context
+        context.tell("refused_file", clip, message=str(error), sha256=error.sha256)
+        if error.sha256 == progress.refused_sha256:
+            kept = part.with_name(part.name.removesuffix(".mp4.part") + ".refused.part")
+            part.replace(kept)
+            await self._fail(
+                clip, FailureCode.BAD_MEDIA,
+                f"the clip {error} (kept as {kept.name}); retry fetches it again, retry with its id renders it anew (paid)",
+            )  # fmt: skip
+            return
+        progress.refused_sha256 = error.sha256
+        progress.failures += 1
+        part.unlink(missing_ok=True)
+        if progress.failures >= context.settings.retry.attempts:
+            await self._fail(
+                clip, FailureCode.DOWNLOAD, f"the clip {error}, each time another way: retry fetches it again"
+            )
+            return
+        progress.wants_link = True
+        self._backlog.put_back(clip, context.backoff.wait_s(1))
+
+    async def _fail(self, clip: Clip, code: FailureCode, message: str) -> None:
+        del self._progress[clip.seq]
+        await self._context.state.fail(clip, Failure(code, message))
+        self._context.tell("failed", clip, code=code, message=message)
+
+
+def part_path(out: Path, clip: Clip) -> Path:
+    """Where a clip's download grows."""
+    return out / (clip.output + ".part")
+
+
+def _verification(
+    part: Path, output: Path, digests: tuple[Digest, ...], model: Model, voice_s: float | None
+) -> Callable[[], _Verified]:
+    def work() -> _Verified:
+        """Hold the file against all that is known of it, then put it in place for good."""
+        sha256 = sha256_of(part)
+        if wrong := mismatch(part, digests):
+            raise _Refused(f"came damaged: {wrong}", sha256)
+        try:
+            facts = look_at_clip(part)
+        except BadMedia as error:
+            raise _Refused(str(error), sha256) from None
+        if wrong := check_clip(facts, model, voice_s):
+            raise _Refused(wrong, sha256)
+        _put_in_place(part, output)
+        return _Verified(facts, sha256)
+
+    return work
+
+
+def _put_in_place(part: Path, output: Path) -> None:
+    """The file under its name, durably: content, then name, then the folder that holds the name."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(output)
+    folder = os.open(output.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _is_inside(out: Path, path: Path) -> bool:
+    """Whether a path is below OUT also after all symbolic links."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(out))
+
+
+def boot_id() -> str:
+    """A name for this boot of the machine; where the system gives none, a part file is trusted over a reboot."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"

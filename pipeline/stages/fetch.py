@@ -1,0 +1,220 @@
+"""One file from a link to a part file: streamed, resumed, bounded."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urljoin
+
+import aiofiles
+import aiohttp
+import msgspec
+
+from pipeline.errors import AvatarBatchError, DiskFull, one_line
+from pipeline.stages.digests import Digest, digests_of
+from pipeline.stages.links import LinkRefused, check_link
+
+__all__ = ["Broken", "Fetch", "LinkExpired", "Part", "fetch"]
+
+WRITE_BYTES = 1 << 20
+MAX_REDIRECTS = 5
+_EXPIRED = frozenset({400, 401, 403, 404, 410})
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+class Broken(AvatarBatchError):
+    """The download broke off or could not start; what came is kept, and it can be tried again."""
+
+
+class LinkExpired(AvatarBatchError):
+    """The link is no good (any more): the API has a fresh one."""
+
+
+class Part(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What must be known of a part file to go on with it.
+
+    Attributes:
+        validator: the file's strong ETag, or its Last-Modified, for ``If-Range``; empty where there is neither.
+        total_bytes: the whole file's length, where the server told it.
+        boot: the machine's boot; after a power cut the tail of a part file can't be trusted.
+    """
+
+    validator: str = ""
+    total_bytes: int | None = None
+    boot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    part: Part
+    offset: int
+    digests: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """How a link is fetched.
+
+    Attributes:
+        session: has no key in it.
+        stall_timeout_s: no byte for so long is a break.
+        max_bytes: more is refused.
+        reserved_bytes: room on the disk that is left alone.
+        allow_private: whether links into private networks are followed.
+    """
+
+    session: aiohttp.ClientSession
+    stall_timeout_s: float
+    max_bytes: int
+    reserved_bytes: int
+    allow_private: bool
+    boot: str
+
+
+NotePart = Callable[[Part], Awaitable[None]]
+
+
+async def fetch(how: Fetch, url: str, path: Path, known: Part, note: NotePart) -> tuple[Digest, ...]:
+    """Bring the file behind ``url`` to ``path``, going on with what is there if it is of the same file.
+
+    Args:
+        known: what was noted of the part file, if anything.
+        note: called with what to remember before the first byte of a new file is written.
+
+    Returns:
+        The checksums that the server promised for the whole file.
+
+    Raises:
+        LinkExpired: ask the API for a fresh link.
+        Broken: try again; the bytes that came stay.
+        DiskFull: no room.
+    """
+    offset = _usable_bytes(path, known, how.boot)
+    headers = {"Accept-Encoding": "identity"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+        if known.validator:
+            headers["If-Range"] = known.validator
+    try:
+        async with await _open(how, url, headers) as response:
+            answer = _understand(response, offset, known)
+            if answer.part.total_bytes is not None and answer.part.total_bytes > how.max_bytes:
+                raise Broken(f"the file has {answer.part.total_bytes:,} bytes, more than download.max_bytes allows")
+            if answer.offset == 0 or not known.boot:
+                await note(msgspec.structs.replace(answer.part, boot=how.boot))
+            await _write(how, response, path, answer)
+            return answer.digests
+    except _StartAnew:
+        path.unlink(missing_ok=True)
+        raise
+    except LinkRefused as error:
+        raise LinkExpired(str(error)) from None
+    except TimeoutError:
+        raise Broken(f"no byte for {how.stall_timeout_s:g} s") from None
+    except (aiohttp.ClientError, ConnectionError, ValueError) as error:
+        raise Broken(f"the connection broke: {one_line(str(error) or type(error).__name__, 200)}") from None
+    except OSError as error:
+        raise _disk_error(error, path) from None
+
+
+def _usable_bytes(path: Path, known: Part, boot: str) -> int:
+    """How much of the part file to go on from; 0 for anew."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return 0
+    if not known.boot or known.boot != boot or (not known.validator and known.total_bytes is None):
+        return 0
+    if known.total_bytes is not None and size >= known.total_bytes:
+        # Whole already, or more than whole: the last byte is asked for again, which shows whether it is the file.
+        return known.total_bytes - 1 if size == known.total_bytes and size else 0
+    return size
+
+
+async def _open(how: Fetch, url: str, headers: dict[str, str]) -> aiohttp.ClientResponse:
+    """Send the request, following redirects by hand: each hop is held against the same rules as the link."""
+    for _ in range(MAX_REDIRECTS + 1):
+        check_link(url, allow_private=how.allow_private)
+        response = await how.session.get(url, headers=headers, allow_redirects=False)
+        if response.status not in {301, 302, 303, 307, 308}:
+            return response
+        target = response.headers.get("Location", "")
+        response.close()
+        url = urljoin(url, target)
+    raise LinkRefused("the link redirects without end")
+
+
+def _understand(response: aiohttp.ClientResponse, offset: int, known: Part) -> _Answer:
+    status, headers = response.status, response.headers
+    if status in _EXPIRED:
+        raise LinkExpired(f"the link answered {status}")
+    if status == 416:
+        # What is on disk isn't a beginning of this file.
+        raise _StartAnew("the server has no such range")
+    if status not in {200, 206}:
+        raise Broken(f"the link answered {status}")
+    etag = headers.get("ETag", "")
+    validator = etag if etag and not etag.startswith("W/") else headers.get("Last-Modified", "")
+    if status == 200:
+        length = headers.get("Content-Length", "")
+        total = int(length) if length.isdigit() else None
+        return _Answer(Part(validator, total), 0, digests_of(headers, whole=True))
+    matched = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+    if not matched or int(matched.group(1)) != offset:
+        raise _StartAnew("the server sent another range than was asked for")
+    total = None if matched.group(3) == "*" else int(matched.group(3))
+    if known.total_bytes is not None and total is not None and total != known.total_bytes:
+        raise _StartAnew("the file has another length now")
+    if known.validator and validator and validator != known.validator:
+        raise _StartAnew("the file is another one now")
+    part = Part(known.validator or validator, known.total_bytes if total is None else total)
+    return _Answer(part, offset, digests_of(headers, whole=False))
+
+
+class _StartAnew(Broken):
+    """What is on disk is of no use: the part file goes."""
+
+
+class _Writable(Protocol):
+    async def write(self, data: bytes, /) -> int: ...
+
+
+async def _write(how: Fetch, response: aiohttp.ClientResponse, path: Path, answer: _Answer) -> None:
+    total = answer.part.total_bytes
+    size = answer.offset
+    async with aiofiles.open(path, "r+b" if answer.offset else "wb") as file:
+        await file.seek(answer.offset)
+        buffer = bytearray()
+        try:
+            # Read in small pieces, write in large ones: each write is a hop to a thread.
+            async for piece in response.content.iter_any():
+                buffer += piece
+                if size + len(buffer) > min(how.max_bytes, how.max_bytes if total is None else total):
+                    raise _StartAnew("the server sent more bytes than the file has")
+                if len(buffer) >= WRITE_BYTES:
+                    size += await _flush(how, file, buffer, path)
+        finally:
+            size += await _flush(how, file, buffer, path)
+            await file.truncate(size)
+    if total is not None and size != total:
+        raise Broken(f"the connection ended {total - size:,} bytes early")
+
+
+async def _flush(how: Fetch, file: _Writable, buffer: bytearray, path: Path) -> int:
+    if not buffer:
+        return 0
+    info = os.statvfs(path.parent)
+    if info.f_bavail * info.f_frsize < how.reserved_bytes + len(buffer):
+        raise DiskFull(f"the disk of {path.parent} is full: free space, then run again")
+    written = len(buffer)
+    await file.write(bytes(buffer))
+    buffer.clear()
+    return written
+
+
+def _disk_error(error: OSError, path: Path) -> AvatarBatchError:
+    return DiskFull(f"{path} can't be written ({error.strerror or error}): free space or mend the disk, then run again")

@@ -1,0 +1,198 @@
+"""rendering → downloading: one poller for all outstanding clips, over a heap of due times."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from pipeline.api import Generation
+from pipeline.clip import Clip, Failure, FailureCode, Status
+from pipeline.errors import (
+    DiskFull,
+    GenerationUnknown,
+    KeyRefused,
+    NotSent,
+    OutOfCredits,
+    ServerTrouble,
+    Throttled,
+)
+from pipeline.pacing import PollPlan, poll_plan_for
+from pipeline.stages.backlog import first_of
+from pipeline.stages.context import RunContext
+
+__all__ = ["PollStage"]
+
+AT_ONCE = 32
+"""Polls in the air together: a burst beyond this waits a moment, which costs no clip anything."""
+
+KEY_TRIES = 5
+"""Refusals of the key in a row after which polling has no hope."""
+
+
+@dataclass(slots=True)
+class _Outstanding:
+    clip: Clip
+    started: float
+    failures: int = 0
+    unknown_since: float | None = None
+
+
+class PollStage:
+    """Asks for every clip that renders, each at its own due time."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._inbox = context.state.inbox(Status.RENDERING)
+        self._due: list[tuple[float, int]] = []
+        self._outstanding: dict[int, _Outstanding] = {}
+        self._plans: dict[str, PollPlan] = {}
+        self._closed_until = 0.0
+        self._refusals = 0
+        self._key_refusals = 0
+        self._words: set[str] = set()
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        context = self._context
+        free = asyncio.Semaphore(AT_ONCE)
+        async with asyncio.TaskGroup() as polls:
+            while True:
+                while clip := self._inbox.get_nowait():
+                    self._take(clip)
+                now = context.now()
+                wait_s = max(self._due[0][0], self._closed_until) - now if self._due else None
+                if wait_s is None or wait_s > 0:
+                    await first_of(wait_s, self._inbox.wait())
+                    continue
+                _, seq = heapq.heappop(self._due)
+                await free.acquire()
+                task = polls.create_task(self._poll(self._outstanding[seq]))
+                task.add_done_callback(lambda _: free.release())
+
+    def _take(self, clip: Clip) -> None:
+        now = self._context.now()
+        # The wall clock may have jumped since the submit, so it is believed only where it can do no harm: an age
+        # decides on giving up only after an answer.
+        age_s = max(0.0, time.time() - clip.submitted_at)
+        self._outstanding[clip.seq] = _Outstanding(clip, now - age_s)
+        if clip.completed_at:
+            delay_s = 0.0  # it was ready before: only its link is wanted
+        elif age_s > self._context.settings.poll.interval_s * 2:
+            # Left by an earlier run: all of them are due, spread so that they don't come in one burst.
+            delay_s = self._context.rng.uniform(0.0, min(5.0, len(self._outstanding) / AT_ONCE))
+        else:
+            delay_s = self._plan(clip).gap_s(age_s)
+        heapq.heappush(self._due, (now + delay_s, clip.seq))
+
+    def _plan(self, clip: Clip) -> PollPlan:
+        plan = self._plans.get(clip.model)
+        if plan is None:
+            poll = self._context.settings.poll
+            expected_s = poll.expected_s or self._context.catalogue[clip.model].expected_s
+            plan = poll_plan_for(poll.strategy, poll.interval_s, expected_s, self._context.rng)
+            self._plans[clip.model] = plan
+        return plan
+
+    async def _poll(self, item: _Outstanding) -> None:
+        try:
+            await self._ask(item)
+        except DiskFull as reason:
+            self._context.abort(reason)  # the row stays as it stood
+
+    async def _ask(self, item: _Outstanding) -> None:
+        context = self._context
+        try:
+            generation = await context.api.retrieve(item.clip.generation_id)
+        except GenerationUnknown as error:
+            self._answered()
+            await self._unknown(item, str(error))
+        except Throttled as error:
+            context.outage.answered()
+            self._refusals += 1
+            wait_s = context.backoff.wait_s(self._refusals) if error.retry_after_s is None else error.retry_after_s
+            self._closed_until = max(self._closed_until, context.now() + wait_s)
+            context.tell("poll_throttled", item.clip, message=str(error))
+            self._again(item, self._gap_s(item))
+        except (NotSent, ServerTrouble) as error:
+            item.failures += 1
+            context.tell("poll_trouble", item.clip, message=str(error), request_id=error.request_id)
+            context.unanswered(str(error))
+            self._again(item, max(self._gap_s(item), context.backoff.wait_s(item.failures)))
+        except (KeyRefused, OutOfCredits) as reason:
+            self._key_refusals += 1
+            context.stop_submitting(reason)
+            if self._key_refusals >= KEY_TRIES:
+                context.abort(reason)
+            self._again(item, max(self._gap_s(item), context.backoff.wait_s(self._key_refusals)))
+        else:
+            self._answered()
+            item.failures, item.unknown_since = 0, None
+            await self._move(item, generation)
+
+    def _answered(self) -> None:
+        self._context.outage.answered()
+        self._refusals = self._key_refusals = 0
+
+    def _gap_s(self, item: _Outstanding) -> float:
+        return self._plan(item.clip).gap_s(self._context.now() - item.started)
+
+    def _again(self, item: _Outstanding, delay_s: float) -> None:
+        heapq.heappush(self._due, (self._context.now() + delay_s, item.clip.seq))
+        self._inbox.nudge()
+
+    async def _move(self, item: _Outstanding, generation: Generation) -> None:
+        context, clip = self._context, item.clip
+        age_s = context.now() - item.started
+        if generation.state == "completed" and generation.url:
+            if not clip.completed_at:
+                self._plan(clip).completed(age_s)
+            await self._end(item, context.state.complete(clip, generation.url, generation.cost_usd))
+            context.tell("completed", clip, render_s=round(age_s, 1), cost_usd=generation.cost_usd)
+        elif generation.state == "error":
+            message = generation.error or "the API gave no reason"
+            # A clip that was made before and is an error now is paid for: its attempt stays in the books.
+            fate = None if clip.completed_at else "failed"
+            await self._fail(item, FailureCode.GENERATION_ERROR, message, fate=fate)
+        elif age_s > context.settings.poll.give_up_after_s:
+            what = "completed without a link" if generation.state == "completed" else f"is still {generation.status}"
+            message = f"{what} after {age_s / 60:.0f} minutes: retry asks for it again, it is not bought again"
+            await self._fail(item, FailureCode.TIMEOUT, message)
+        else:
+            if not generation.word_is_known and generation.status not in self._words:
+                self._words.add(generation.status)
+                context.tell("unknown_status", clip, status=generation.status)
+            self._again(item, self._gap_s(item))
+
+    async def _unknown(self, item: _Outstanding, message: str) -> None:
+        context, clip = self._context, item.clip
+        now = context.now()
+        item.unknown_since = item.unknown_since or now
+        item.failures += 1
+        patience_s = context.settings.poll.not_found_s
+        if now - item.unknown_since < patience_s:
+            # Seen for a moment right after a submit: soon at first, then with backoff.
+            delay_s = min(context.backoff.wait_s(item.failures), patience_s / 4)
+            self._again(item, max(context.settings.poll.interval_s, delay_s))
+            return
+        text = f"the API does not know its generation {clip.generation_id} ({message})"
+        if clip.completed_at:
+            await self._fail(item, FailureCode.NOT_FOUND, f"{text}, though it was made: ask the provider for the clip")
+            return
+        failure = Failure(
+            FailureCode.NOT_FOUND, f"{text}: it may be paid for; --resubmit-unconfirmed sends the row again"
+        )
+        await self._end(item, context.state.unconfirm(clip, failure))
+        context.tell("unconfirmed", clip, code=failure.code, message=failure.message)
+
+    async def _fail(self, item: _Outstanding, code: FailureCode, message: str, *, fate: str | None = None) -> None:
+        await self._end(item, self._context.state.fail(item.clip, Failure(code, message), fate=fate))
+        self._context.tell("failed", item.clip, code=code, message=message)
+
+    async def _end(self, item: _Outstanding, move: Awaitable[None]) -> None:
+        """The clip leaves the poller by a move."""
+        await move
+        del self._outstanding[item.clip.seq]
+        self._context.clip_ended()

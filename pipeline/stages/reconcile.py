@@ -1,0 +1,180 @@
+"""Submits of unknown fate: found in the usage log they are adopted, else they are unconfirmed, and never sent blindly."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pipeline.api import LogEntry
+from pipeline.api.wire import generation_ids_to_try
+from pipeline.clip import Clip, Failure, FailureCode, Status
+from pipeline.errors import (
+    DiskFull,
+    GenerationUnknown,
+    KeyRefused,
+    NotSent,
+    OutOfCredits,
+    ServerTrouble,
+    Throttled,
+)
+from pipeline.stages.context import RunContext
+from pipeline.stages.poll import KEY_TRIES
+
+__all__ = ["ReconcileStage"]
+
+PAGE_GAP_S = 0.4
+"""Between two requests to the usage log, which allows 200 in 60 s."""
+
+PERIOD_REACH = timedelta(hours=20)
+"""A submit of this age is surely within ``period=24h``, which the server counts by its own clock."""
+
+
+@dataclass(slots=True)
+class _Lost:
+    clip: Clip
+    since: float
+    looks: int = 0
+
+
+class ReconcileStage:
+    """One walk through the usage log serves all rows of unknown fate; the rest of the job goes on meanwhile."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._inbox = context.state.inbox(Status.SUBMITTING)
+        self._lost: dict[str, _Lost] = {}
+        self._next_request = 0.0
+        self._key_refusals = 0
+
+    async def run(self) -> None:
+        """Reconcile until cancelled."""
+        settings = self._context.settings.reconcile
+        while not self._context.reconciling_is_hopeless:
+            self._take_new()
+            if not self._lost:
+                await self._inbox.wait()
+                continue
+            began = self._context.now()
+            try:
+                await self._look()
+            except DiskFull as reason:
+                self._context.abort(reason)
+                return
+            if self._lost:
+                wait_s = max(0.0, began + settings.interval_s - self._context.now())
+                await asyncio.sleep(wait_s)
+
+    def _take_new(self) -> None:
+        while clip := self._inbox.get_nowait():
+            age_s = max(0.0, time.time() - clip.submitted_at)
+            self._lost[clip.client_request_id] = _Lost(clip, self._context.now() - age_s)
+
+    async def _look(self) -> None:
+        """Walk the log once for everything that is lost now, and settle what can be."""
+        context = self._context
+        lost = dict(self._lost)
+        for model in sorted({item.clip.model for item in lost.values()}):
+            wanted = {key: item for key, item in lost.items() if item.clip.model == model}
+            try:
+                found = await self._walk(model, wanted)
+            except (NotSent, ServerTrouble, Throttled) as error:
+                context.tell("log_trouble", message=str(error))
+                if not isinstance(error, Throttled):
+                    context.unanswered(str(error))
+                continue
+            except (KeyRefused, OutOfCredits) as reason:
+                self._key_refusals += 1
+                context.stop_submitting(reason)
+                if self._key_refusals >= KEY_TRIES:
+                    context.reconciling_is_hopeless = True
+                    context.state.changed.set()
+                continue
+            self._key_refusals = 0
+            context.outage.answered()
+            for key, item in wanted.items():
+                item.looks += 1
+                if key in found:
+                    await self._settle(item, found[key])
+                elif context.now() - item.since >= context.settings.reconcile.wait_s:
+                    await self._give_up(item)
+
+    async def _walk(self, model: str, wanted: dict[str, _Lost]) -> dict[str, LogEntry]:
+        """Read the log page by page until everything wanted is found, or to its end."""
+        found: dict[str, LogEntry] = {}
+        offset = 0
+        window = _window(item.clip.submitted_at for item in wanted.values())
+        while True:
+            await asyncio.sleep(max(0.0, self._next_request - self._context.now()))
+            self._next_request = self._context.now() + PAGE_GAP_S
+            page = await self._context.api.usage_log(window, model=model, offset=offset)
+            found |= {entry.client_request_id: entry for entry in page.entries if entry.client_request_id in wanted}
+            # New lines push older ones to later pages meanwhile: seen twice perhaps, but never missed.
+            offset += len(page.entries)
+            if not page.has_more or not page.entries or len(found) == len(wanted):
+                return found
+
+    async def _settle(self, item: _Lost, entry: LogEntry) -> None:
+        context, clip = self._context, item.clip
+        if not entry.inference_id:
+            if entry.failed:
+                await context.state.take_back(clip, forget=False)
+                self._gone(clip)
+                context.tell("not_made", clip, message="the usage log says that the submit failed and was not billed")
+            return  # billed, but its id is not there yet: the next look may tell
+        generation_id = await self._working_id(entry.inference_id, clip.model)
+        if generation_id is None:
+            return
+        await context.state.accept(clip, generation_id, entry.cost_usd)
+        self._gone(clip)
+        context.tell("adopted", clip, generation_id=generation_id, cost_usd=entry.cost_usd)
+
+    async def _working_id(self, inference_id: str, model: str) -> str | None:
+        """The form of the id that retrieve knows; None if that can't be told now."""
+        for generation_id in generation_ids_to_try(inference_id, model):
+            try:
+                await self._context.api.retrieve(generation_id)
+            except GenerationUnknown:
+                continue
+            except (NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits):
+                return None
+            return generation_id
+        # Known to the log and not to retrieve: the poll has the patience to ask again.
+        return inference_id
+
+    async def _give_up(self, item: _Lost) -> None:
+        context, clip = self._context, item.clip
+        if clip.seq in context.resubmit_unconfirmed:
+            await context.state.resubmit(clip)
+            self._gone(clip)
+            context.tell("resubmit_unconfirmed", clip)
+            return
+        failure = Failure(
+            FailureCode.UNCONFIRMED,
+            "its submit got no answer and the usage log does not show it, so it may be paid for: look at the provider's "
+            "dashboard; a later run looks again, --resubmit-unconfirmed sends it again",
+        )
+        await context.state.unconfirm(clip, failure)
+        self._gone(clip)
+        context.tell("unconfirmed", clip, code=failure.code, message=failure.message)
+
+    def _gone(self, clip: Clip) -> None:
+        del self._lost[clip.client_request_id]
+        self._context.room.set()
+
+
+def _window(submitted: Iterable[float]) -> dict[str, str]:
+    """The span of the log that holds these submits, with room for clocks that disagree."""
+    times = [datetime.fromtimestamp(at, UTC) for at in submitted]
+    now = datetime.now(UTC)
+    if now - min(times) < PERIOD_REACH:
+        return {"period": "24h"}
+    start = min(times) - timedelta(hours=2)
+    end = min(now, max(times) + timedelta(days=2), start + timedelta(days=90))
+    return {"start": _iso(start), "end": _iso(end)}
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,190 @@
+"""pending → rendering: intent on disk, request out, generation id on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+from pipeline.api.assets import prepare_body
+from pipeline.api.wire import new_client_request_id
+from pipeline.clip import Clip, Failure, FailureCode, Status
+from pipeline.errors import (
+    DiskFull,
+    NotSent,
+    RowRefused,
+    ServerTrouble,
+    StopRun,
+    Throttled,
+    UnknownFate,
+)
+from pipeline.stages.backlog import Backlog, first_of
+from pipeline.stages.context import RunContext
+
+__all__ = ["RESERVED_BYTES", "SubmitStage"]
+
+RESERVED_BYTES = 2 << 20
+"""Room on OUT's disk that downloads leave to the state file, so that what is paid for can always be noted."""
+
+
+class SubmitStage:
+    """Takes pending rows in manifest order and submits them, as fast as the pace allows.
+
+    Args:
+        context: the run's shared things.
+        only: the ids to submit; all, if empty.
+    """
+
+    def __init__(self, context: RunContext, only: Sequence[str] = ()) -> None:
+        self._context = context
+        self._backlog = Backlog(context.state.inbox(Status.PENDING, only=only), context.now)
+        self._tries: dict[int, int] = {}
+
+    async def run(self) -> None:
+        """Submit until told to stop; what is in the air then is finished."""
+        context = self._context
+        async with asyncio.TaskGroup() as requests:
+            getting: asyncio.Task[Clip] | None = None
+            while not context.submitting_over.is_set():
+                getting = getting or asyncio.create_task(self._backlog.get())
+                await _either(getting, context.submitting_over)
+                if not getting.done() or not await self._turn():
+                    continue
+                clip, getting = getting.result(), None
+                context.airborne += 1
+                context.pace.started(context.now())
+                requests.create_task(self._submit(clip))
+            if getting is not None:
+                getting.cancel()
+
+    async def _turn(self) -> bool:
+        """Wait until another submit may go; False if the wait was for something else and has to be taken up again."""
+        context = self._context
+        context.room.clear()
+        wait_s = context.pace.wait_s(context.now(), self._busy())
+        if wait_s == 0:
+            return True
+        await first_of(wait_s, context.room.wait(), context.submitting_over.wait())
+        return False
+
+    def _busy(self) -> int:
+        """Clips that render, or may. Submits of unknown fate count too, but never take the last place."""
+        context = self._context
+        counts = context.state.counts
+        lost = counts[Status.SUBMITTING] - context.airborne
+        return counts[Status.RENDERING] + context.airborne + max(0, min(lost, context.pace.window.size - 1))
+
+    async def _submit(self, clip: Clip) -> None:
+        context = self._context
+        try:
+            await self._send(clip)
+        except StopRun as reason:
+            if isinstance(reason, DiskFull):
+                context.abort(reason)
+            else:
+                context.stop_submitting(reason)
+        finally:
+            context.airborne -= 1
+            context.room.set()
+
+    async def _send(self, clip: Clip) -> None:
+        context = self._context
+        if _free_bytes(context.out) < RESERVED_BYTES:
+            raise DiskFull(f"the disk of {context.out} is full: free space, then run again")
+        try:
+            body = await asyncio.to_thread(prepare_body, clip)
+        except RowRefused as error:
+            await self._fail(clip, FailureCode.BAD_REQUEST, str(error))
+            return
+        reserved_usd = self._price_usd(clip)
+        context.budget.reserve(reserved_usd)
+        try:
+            clip = await context.state.begin_submit(clip, new_client_request_id(), reserved_usd)
+        except BaseException:
+            context.budget.release(reserved_usd)
+            raise
+        context.tell("submitting", clip, attempt=clip.attempts)
+        try:
+            accepted = await context.api.submit(body, clip.client_request_id)
+        except UnknownFate as error:
+            context.outage.failed(context.now())
+            await context.state.lose(clip)
+            context.tell("lost", clip, message=str(error), request_id=error.request_id)
+            return
+        except (RowRefused, ServerTrouble, NotSent, Throttled, StopRun) as error:
+            context.budget.release(reserved_usd)
+            await self._not_made(clip, error)
+            return
+        context.outage.answered()
+        self._tries.pop(clip.seq, None)
+        await context.state.accept(clip, accepted.generation_id, accepted.cost_usd)
+        context.budget.settle(reserved_usd, accepted.cost_usd)
+        context.pace.accepted(self._busy() - 1)
+        context.tell(
+            "accepted", clip, generation_id=accepted.generation_id, request_id=accepted.request_id,
+            cost_usd=accepted.cost_usd,
+        )  # fmt: skip
+
+    async def _not_made(self, clip: Clip, error: RowRefused | ServerTrouble | NotSent | Throttled | StopRun) -> None:
+        """The API surely made nothing: the row goes back, or fails."""
+        context = self._context
+        request_id = getattr(error, "request_id", None)
+        if isinstance(error, RowRefused):
+            context.outage.answered()
+            await self._fail(clip, FailureCode.BAD_REQUEST, str(error), request_id)
+        elif isinstance(error, StopRun):
+            await context.state.take_back(clip, forget=True)
+            raise error
+        elif isinstance(error, Throttled):
+            context.outage.answered()
+            context.pace.refused(context.now(), self._busy() - 1, error.retry_after_s)
+            await context.state.take_back(clip, forget=True)
+            context.tell("throttled", clip, message=str(error), request_id=request_id, window=context.pace.window.size)
+        elif isinstance(error, NotSent):
+            context.pace.failed(context.now())
+            await context.state.take_back(clip, forget=True)
+            context.tell("unreachable", clip, message=str(error))
+            context.unanswered(str(error))
+        else:
+            await self._try_again(clip, error)
+
+    async def _try_again(self, clip: Clip, error: ServerTrouble) -> None:
+        context = self._context
+        tries = self._tries[clip.seq] = self._tries.get(clip.seq, 0) + 1
+        if tries >= context.settings.retry.attempts:
+            del self._tries[clip.seq]
+            await self._fail(clip, FailureCode.SERVER, f"{error} ({tries} tries): retry later", error.request_id)
+            return
+        self._backlog.hold(clip.seq, context.backoff.wait_s(tries))
+        if context.outage.failures:
+            # The server fails others too: it needs rest, not more requests.
+            context.pace.failed(context.now())
+        context.outage.failed(context.now())
+        await context.state.take_back(clip, forget=False)
+        context.tell("server_trouble", clip, message=str(error), request_id=error.request_id, tries=tries)
+
+    async def _fail(self, clip: Clip, code: FailureCode, message: str, request_id: str | None = None) -> None:
+        failure = Failure(code, message)
+        fate = "refused" if clip.status is Status.SUBMITTING else None
+        await self._context.state.fail(clip, failure, fate=fate)
+        self._context.tell("failed", clip, code=code, message=message, request_id=request_id)
+
+    def _price_usd(self, clip: Clip) -> float:
+        """The row's estimate; where the voice's length isn't known, that of the longest that the model takes."""
+        if clip.estimated_usd is not None:
+            return clip.estimated_usd
+        model = self._context.catalogue[clip.model]
+        return model.price_usd(model.voice.max_s)
+
+
+async def _either(task: asyncio.Task[Clip], event: asyncio.Event) -> None:
+    waiting = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+
+
+def _free_bytes(folder: os.PathLike[str]) -> int:
+    info = os.statvfs(folder)
+    return info.f_bavail * info.f_frsize

@@ -1,0 +1,219 @@
+"""A job: a manifest, its settings and its OUT; checking it, and bringing it into the state file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.clip import Row
+from pipeline.errors import DiskFull, UsageError
+from pipeline.manifest import Looks, Problems, RowReader
+from pipeline.settings import Settings
+from pipeline.state.intake import Intake, StoredLooks, take_in
+from pipeline.state.schema import connect, create, refuse_network_disk
+from pipeline.state.upkeep import (
+    Retried,
+    changed_rows,
+    forget_lost_files,
+    known_ids,
+    recover,
+    rerender,
+    resubmit,
+    retry,
+)
+
+__all__ = ["Checked", "Job", "Opened", "Wishes"]
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a check found: rows, seconds of voice and estimated USD where they can be known, and how many rows can't."""
+
+    rows: int = 0
+    voice_s: float = 0.0
+    estimated_usd: float = 0.0
+    unknown_length: int = 0
+    by_model: dict[str, int] = field(default_factory=dict)
+
+    def add(self, row: Row) -> None:
+        """Count a row."""
+        self.rows += 1
+        self.by_model[row.model] = self.by_model.get(row.model, 0) + 1
+        if row.voice_s is None or row.estimated_usd is None:
+            self.unknown_length += 1
+        else:
+            self.voice_s += row.voice_s
+            self.estimated_usd += row.estimated_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What one run is asked for beyond the job itself.
+
+    Attributes:
+        only: ids to submit; all, if empty.
+        retry: whether failed rows are taken up first, those of ``retry_ids`` or all.
+    """
+
+    only: Sequence[str] = ()
+    retry: bool = False
+    retry_ids: Sequence[str] = ()
+    rerender_changed: bool = False
+    resubmit_unconfirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What was found when a job was brought into its state file.
+
+    Attributes:
+        changed: ids of rows whose inputs are no longer those their clip was made from (the first 20), and how many.
+        lost_files: ids of finished clips that are gone from OUT and are fetched again.
+        unconfirmed: numbers of the rows to send again if the usage log does not know them.
+    """
+
+    intake: Intake
+    changed: tuple[str, ...]
+    changed_total: int
+    lost_files: tuple[str, ...]
+    unconfirmed: frozenset[int]
+    retried: Retried | None
+    rerendered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A manifest with the settings and the OUT that it is rendered with.
+
+    Attributes:
+        manifest: ``.yaml``, ``.yml`` or ``.csv``.
+        out: where the state file and the clips are.
+    """
+
+    manifest: Path
+    settings: Settings
+    out: Path
+
+    @classmethod
+    def at(cls, manifest: Path, settings: Settings | None = None, out: Path | None = None) -> Job:
+        """A job with the default OUT, ``out/<the manifest's stem>``, where none is given."""
+        return cls(manifest, settings or Settings(), out or Path("out") / manifest.stem)
+
+    @property
+    def name(self) -> str:
+        """The manifest's stem."""
+        return self.manifest.stem
+
+    @property
+    def state_path(self) -> Path:
+        """The state file."""
+        return self.out / "state.db"
+
+    def check(self, tell: Callable[[int], None] | None = None) -> Checked:
+        """Read and validate everything; no network, nothing written.
+
+        Args:
+            tell: called with the number of rows read so far.
+
+        Raises:
+            ManifestError: all that is wrong.
+        """
+        problems = Problems(str(self.manifest))
+        checked = Checked()
+        for row in self._reader(Looks(), problems).rows():
+            checked.add(row)
+            if tell:
+                tell(checked.rows)
+        problems.raise_if_any()
+        return checked
+
+    def open(self, wishes: Wishes, tell: Callable[[int], None] | None = None) -> Opened:
+        """Bring the manifest into the state file and do what the run asks for. The lock on OUT must be held.
+
+        It happens whole or not at all: after an error the state is what it was, or still isn't there.
+
+        Raises:
+            ManifestError: the manifest has problems.
+            UsageError: OUT can't be used, or a wish names no row.
+            StateRefused: the state file can't be trusted.
+            DiskFull: no room for the state file.
+        """
+        refuse_network_disk(self.out)
+        fresh = not self.state_path.exists()
+        try:
+            if fresh:
+                create(self.state_path)
+            with closing(connect(self.state_path)) as db:
+                return self._open(db, wishes, tell)
+        except BaseException as error:
+            if fresh:
+                for suffix in ("", "-wal", "-shm", ".new"):
+                    self.state_path.with_name(self.state_path.name + suffix).unlink(missing_ok=True)
+            if isinstance(error, sqlite3.OperationalError):
+                raise DiskFull(f"{self.state_path} can't be written ({error}): free space, then run again") from None
+            if isinstance(error, OSError):
+                raise UsageError(f"{self.out} can't be written ({error.strerror}): choose another --out") from None
+            raise
+
+    def _open(self, db: sqlite3.Connection, wishes: Wishes, tell: Callable[[int], None] | None) -> Opened:
+        problems = Problems(str(self.manifest))
+        reader = self._reader(Looks(StoredLooks(db)), problems)
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            self._refuse_other_provider(db)
+            intake = take_in(db, _told(reader.rows(), tell), self.out, problems)
+            problems.raise_if_any()
+            known_ids(db, wishes.only)
+            opened = self._fulfil(db, wishes, intake)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        return opened
+
+    def _fulfil(self, db: sqlite3.Connection, wishes: Wishes, intake: Intake) -> Opened:
+        rerendered = rerender(db) if wishes.rerender_changed else 0
+        retried = retry(db, wishes.retry_ids) if wishes.retry else None
+        unconfirmed: frozenset[int] = frozenset()
+        if wishes.resubmit_unconfirmed:
+            resubmit(db)
+            unconfirmed = frozenset(
+                seq for (seq,) in db.execute("SELECT seq FROM clips WHERE status = 'unconfirmed' AND NOT dropped")
+            )
+        recover(db)
+        lost = forget_lost_files(db, self.out)
+        changed = changed_rows(db)
+        return Opened(
+            intake, tuple(row_id for _, row_id, _ in changed[:20]), len(changed), tuple(lost), unconfirmed, retried,
+            rerendered,
+        )  # fmt: skip
+
+    def _reader(self, looks: Looks, problems: Problems) -> RowReader:
+        return RowReader(
+            self.manifest, catalogue=self.settings.catalogue, template=self.settings.output.template, looks=looks,
+            problems=problems,
+        )  # fmt: skip
+
+    def _refuse_other_provider(self, db: sqlite3.Connection) -> None:
+        """A rehearsal's clips and ids mean nothing to the paid API, nor the other way round."""
+        provider = self.settings.api.provider
+        row = db.execute("SELECT value FROM job WHERE name = 'provider'").fetchone()
+        if row is None:
+            db.execute("INSERT INTO job VALUES ('provider', ?)", (provider,))
+        elif row[0] != provider:
+            kinds = {"local": "the local studio's rehearsal", "aimlapi": "clips of the paid API"}
+            raise UsageError(
+                f"{self.out} holds {kinds[row[0]]}, and this run is set to api.provider={provider}: use another --out "
+                f"(such as --out {self.out}-{provider}), or set api.provider={row[0]}"
+            )
+
+
+def _told(rows: Iterator[Row], tell: Callable[[int], None] | None) -> Iterator[Row]:
+    for number, row in enumerate(rows, 1):
+        if tell:
+            tell(number)
+        yield row

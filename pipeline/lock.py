@@ -1,0 +1,63 @@
+"""One run at a time on an OUT. The lock dies with its process, however that ends."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Self
+
+from pipeline.errors import OutHeld, UsageError
+
+__all__ = ["OutLock"]
+
+
+class OutLock:
+    """Holds OUT while in a ``with``.
+
+    The lock is the kernel's (``flock``), on a file of its own: locks on the state file itself are SQLite's business.
+
+    Raises:
+        OutHeld: another live run has it; the text says who.
+        UsageError: OUT can't be written.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self._path = out / "run.lock"
+        self._file = -1
+
+    def __enter__(self) -> Self:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise UsageError(f"{self._path.parent} can't be written ({error.strerror}): choose another --out") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _who(os.read(self._file, 4096))
+            os.close(self._file)
+            raise OutHeld(
+                f"{self._path.parent} is held by {holder}: wait for it, or stop it (Ctrl-C is safe)"
+            ) from None
+        me = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+        try:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, json.dumps(me).encode(), 0)
+        except OSError:
+            pass  # a full disk: the lock holds all the same, only nameless
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+
+def _who(content: bytes) -> str:
+    try:
+        me = json.loads(content)
+        return f"process {int(me['pid'])} on {me['host']} since {me['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "another run"

@@ -1,0 +1,86 @@
+"""What a run would do: rows, seconds of video, USD, hours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.clip import Status
+from pipeline.job import Checked, Job
+from pipeline.state import Overview, StateView
+
+__all__ = ["Plan", "make_plan"]
+
+ASSUMED_IN_FLIGHT = 8
+"""For the hours of a run that has yet to find the account's limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A check's numbers beside those of the state file.
+
+    Attributes:
+        to_render: rows that a run would submit; ``render_s`` and ``render_usd`` are of those.
+        in_flight: the number of clips at once that ``hours`` assumes.
+    """
+
+    checked: Checked
+    overview: Overview | None
+    to_render: int
+    render_s: float
+    render_usd: float
+    hours: float
+    in_flight: int
+    provider: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts."""
+        rows = {str(status): count for status, count in self.overview.rows.items()} if self.overview else {}
+        return {
+            "rows": {"total": self.checked.rows, **rows}, "to_render": self.to_render,
+            "render_s": round(self.render_s, 3), "estimated_usd": round(self.render_usd, 4),
+            "unknown_length": self.checked.unknown_length, "hours": round(self.hours, 3), "in_flight": self.in_flight,
+            "spent_usd": round(self.overview.spent_usd, 4) if self.overview else 0.0,
+        }  # fmt: skip
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        yield f"{self.checked.rows} rows, {self.checked.voice_s:.1f} s of video in all"
+        if self.overview:
+            yield ", ".join(f"{count} {status}" for status, count in self.overview.rows.items() if count)
+            yield f"{self.overview.spent_usd:.2f} USD spent so far"
+        yield f"a run would render {self.to_render} rows: {self.render_s:.1f} s of video"
+        if self.checked.unknown_length:
+            yield f"{self.checked.unknown_length} voices are links: their length, and so their price, is not known"
+        paid = "" if self.provider == "aimlapi" else " on the paid API (this run is local and free)"
+        yield f"about {self.render_usd:.2f} USD{paid}, about {self.hours:.1f} hours with {self.in_flight} clips at once"
+
+
+def make_plan(job: Job) -> Plan:
+    """Check the job, and hold it against its state file where there is one.
+
+    Raises:
+        UsageError: as ``Job.check``.
+    """
+    checked = job.check()
+    overview = None
+    to_render, render_s, render_usd = checked.rows, checked.voice_s, checked.estimated_usd
+    if job.state_path.exists():
+        with StateView(job.state_path) as view:
+            overview = view.overview()
+            for record in view.records():
+                if record.status is not Status.PENDING:
+                    to_render -= 1
+                    render_s -= record.voice_s or 0.0
+                    render_usd -= record.estimated_usd or 0.0
+    setting = job.settings.submit.max_in_flight
+    in_flight = ASSUMED_IN_FLIGHT if setting == "auto" else setting
+    catalogue = job.settings.catalogue
+    per_row_s = sum(catalogue[model].expected_s * rows for model, rows in checked.by_model.items()) / max(
+        1, checked.rows
+    )
+    return Plan(
+        checked, overview, max(0, to_render), max(0.0, render_s), max(0.0, render_usd),
+        max(0, to_render) * per_row_s / min(in_flight, max(1, to_render)) / 3600, in_flight, job.settings.api.provider,
+    )  # fmt: skip

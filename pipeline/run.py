@@ -1,0 +1,288 @@
+"""One run of a job: starts the stages, watches for the end, owns the shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import traceback
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Protocol
+
+from pipeline.api import ApiClient
+from pipeline.budget import Budget
+from pipeline.clip import Status
+from pipeline.errors import ConfigError, StopRun, Unreachable
+from pipeline.events import EventHook, Events, RunLog
+from pipeline.job import Job, Opened, Wishes
+from pipeline.local_studio import local_studio
+from pipeline.lock import OutLock
+from pipeline.pacing import Backoff, Outage, SubmitPace, window_for
+from pipeline.stages import DownloadStage, PollStage, ReconcileStage, RunContext, SubmitStage
+from pipeline.stages.links import is_private_host
+from pipeline.state import Overview, StateFile, StateView
+
+__all__ = ["ExitCode", "RunResult", "RunWatcher", "run_job"]
+
+PAID_API_URL = "https://api.aimlapi.com"
+GRACE_S = 4.0
+"""After an interrupt: for submits in the air to be answered, so that their ids are noted."""
+
+
+class ExitCode(IntEnum):
+    """How a command ended, for scripts."""
+
+    DONE = 0
+    FAILED_ROWS = 1
+    USAGE = 2
+    STOPPED_EARLY = 3
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended.
+
+    Attributes:
+        exit_code: as the command would end.
+        stop_reason: why it stopped early, if it did.
+        opened: what was found when the manifest was brought in.
+        overview: rows and money at the end.
+    """
+
+    exit_code: ExitCode
+    stop_reason: StopRun | None
+    opened: Opened
+    overview: Overview
+
+
+class _Stage(Protocol):
+    async def run(self) -> None: ...
+
+
+class RunWatcher:
+    """Sees a run from its start to its end; the terminal's view is one. This one looks away."""
+
+    def opened(self, opened: Opened, overview: Overview) -> None:
+        """The manifest is in the state file."""
+
+    def started(self, context: RunContext) -> None:
+        """The stages are about to start; the context may be read from now on, in the loop's own thread."""
+
+    async def refresh(self) -> None:
+        """Run beside the stages until cancelled."""
+        await asyncio.Event().wait()
+
+    def ended(self) -> None:
+        """The stages are over."""
+
+
+async def run_job(
+    job: Job,
+    wishes: Wishes | None = None,
+    *,
+    api_key: str = "",
+    on_event: EventHook | None = None,
+    watcher: RunWatcher | None = None,
+    tell_rows: Callable[[int], None] | None = None,
+    handle_signals: bool = False,
+) -> RunResult:
+    """Render every row that is not done yet, going on with what an earlier run left.
+
+    Args:
+        job: the manifest, its settings and OUT.
+        wishes: what this run is asked for beyond that.
+        api_key: for a paid API; a local studio needs none.
+        on_event: called for each event, in the loop's thread.
+        watcher: sees the run; the terminal's view.
+        tell_rows: called with the number of rows read while the manifest is read.
+        handle_signals: end orderly on SIGINT and SIGTERM, at once on the second (the main thread only).
+
+    Raises:
+        UsageError: the manifest, the settings or OUT must change first; nothing was spent.
+        DiskFull: there is no room for the state file.
+    """
+    wishes, watcher = wishes or Wishes(), watcher or RunWatcher()
+    if job.settings.api.provider == "aimlapi" and not api_key:
+        raise ConfigError("no API key: set AIMLAPI_API_KEY, or leave api.provider at local for a free rehearsal")
+    with OutLock(job.out):
+        opened = await asyncio.to_thread(job.open, wishes, tell_rows)
+        with StateView(job.state_path) as view:
+            watcher.opened(opened, view.overview())
+        log = RunLog(job.out / "run.log", opener=lambda path, flags: os.open(path, flags, 0o600))
+        events = Events([log, *([on_event] if on_event else [])])
+        try:
+            interrupted, reason = await _render(job, wishes, opened, api_key, events, watcher, handle_signals)
+            with StateView(job.state_path) as view:
+                overview = view.overview()
+            code = _exit_code(job, wishes, interrupted, reason)
+            events.emit("end", exit_code=int(code), rows={str(k): v for k, v in overview.rows.items()},
+                        spent_usd=overview.spent_usd)  # fmt: skip
+        except BaseException as error:
+            if isinstance(error, Exception):
+                events.emit("crash", message=str(error), traceback=traceback.format_exc())
+            raise
+        finally:
+            log.close()
+    return RunResult(code, reason, opened, overview)
+
+
+async def _render(
+    job: Job, wishes: Wishes, opened: Opened, api_key: str, events: Events, watcher: RunWatcher, handle_signals: bool
+) -> tuple[bool, StopRun | None]:
+    """Run the stages to the end; whether it was interrupted, and why it stopped early."""
+    async with AsyncExitStack() as stack:
+        state = StateFile(job.state_path)
+        stack.push_async_callback(state.close)
+        if not _work_left(job, wishes, state):
+            return False, None  # nothing to do: no server is started, no API is asked
+        base_url, studio = job.settings.api.base_url or PAID_API_URL, None
+        if job.settings.api.provider == "local":
+            base_url, studio = await stack.enter_async_context(local_studio(job.out / ".studio", job.settings.studio))
+            api_key = ""
+        api = await stack.enter_async_context(ApiClient(base_url, api_key, job.settings.api.timeout_s))
+        context = _context(job, state, api, events, opened)
+        download = DownloadStage(context, allow_private=await asyncio.to_thread(is_private_host, base_url))
+        stages: list[_Stage] = [
+            SubmitStage(context, wishes.only), PollStage(context), ReconcileStage(context), download,
+        ]  # fmt: skip
+        events.emit("start", job=job.name, base_url=base_url, rows={str(k): v for k, v in state.counts.items() if v})
+        if opened.changed_total:
+            events.emit("inputs_changed", rows=opened.changed_total, first=list(opened.changed))
+        watcher.started(context)
+        interrupt = asyncio.Event()
+        async with _signals(interrupt if handle_signals else None):
+            try:
+                await _watch(job, wishes, context, stages, interrupt, studio, watcher)
+            finally:
+                watcher.ended()
+        return interrupt.is_set(), context.stop_reason
+
+
+def _context(job: Job, state: StateFile, api: ApiClient, events: Events, opened: Opened) -> RunContext:
+    settings = job.settings
+    rng = random.Random()
+    backoff = Backoff(settings.retry.base_s, settings.retry.max_s, rng)
+    return RunContext(
+        state=state,
+        api=api,
+        settings=settings,
+        catalogue=settings.catalogue,
+        out=job.out,
+        pace=SubmitPace(window_for(settings.submit.max_in_flight), settings.submit.requests_per_minute, backoff),
+        backoff=backoff,
+        outage=Outage(settings.retry.attempts, settings.retry.attempts * settings.retry.max_s),
+        budget=Budget(settings.budget.max_usd, state.reserved_usd()),
+        events=events,
+        rng=rng,
+        resubmit_unconfirmed=opened.unconfirmed,
+    )
+
+
+async def _watch(
+    job: Job,
+    wishes: Wishes,
+    context: RunContext,
+    stages: Sequence[_Stage],
+    interrupt: asyncio.Event,
+    studio: asyncio.subprocess.Process | None,
+    watcher: RunWatcher,
+) -> None:
+    """Keep the stages going until there is nothing left to do, or nothing more can be done."""
+    submit, *others = [asyncio.create_task(stage.run(), name=type(stage).__name__) for stage in stages]
+    beside = [asyncio.create_task(watcher.refresh()), asyncio.create_task(_note_death(studio, context))]
+    signals = [asyncio.create_task(event.wait()) for event in (interrupt, context.over)]
+    try:
+        while not interrupt.is_set() and not context.over.is_set():
+            context.state.changed.clear()
+            if _is_over(job, wishes, context):
+                break
+            changed = asyncio.create_task(context.state.changed.wait())
+            running = [task for task in (submit, *others) if not task.done()]
+            await asyncio.wait([changed, *signals, *running], return_when=asyncio.FIRST_COMPLETED)
+            changed.cancel()
+            for task in (submit, *others):
+                if task.done() and not task.cancelled():
+                    task.result()  # a fault of this program ends the run with its traceback in the log
+        context.submitting_over.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(submit), GRACE_S)
+    finally:
+        tasks: list[asyncio.Task[Any]] = [submit, *others, *beside, *signals]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_over(job: Job, wishes: Wishes, context: RunContext) -> bool:
+    counts = context.state.counts
+    waiting = counts[Status.RENDERING] + counts[Status.DOWNLOADING]
+    if not context.reconciling_is_hopeless:
+        waiting += counts[Status.SUBMITTING]
+    if waiting or context.airborne:
+        return False
+    return context.submitting_over.is_set() or not _pending(job, wishes, counts[Status.PENDING])
+
+
+def _work_left(job: Job, wishes: Wishes, state: StateFile) -> bool:
+    return state.in_flight > 0 or _pending(job, wishes, state.counts[Status.PENDING])
+
+
+def _pending(job: Job, wishes: Wishes, all_pending: int) -> bool:
+    """Whether rows are left to submit, among those that this run is for."""
+    if not all_pending or not wishes.only:
+        return all_pending > 0
+    return _any_of(job, wishes, "status = 'pending'")
+
+
+def _any_of(job: Job, wishes: Wishes, condition: str) -> bool:
+    marks = f" AND id IN ({', '.join('?' * len(wishes.only))})" if wishes.only else ""
+    with closing(sqlite3.connect(f"{job.state_path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        sql = f"SELECT 1 FROM clips WHERE NOT dropped AND {condition}{marks} LIMIT 1"
+        return db.execute(sql, tuple(wishes.only)).fetchone() is not None
+
+
+def _exit_code(job: Job, wishes: Wishes, interrupted: bool, reason: StopRun | None) -> ExitCode:
+    if not _any_of(job, wishes, "status <> 'done'"):
+        return ExitCode.DONE
+    if interrupted:
+        return ExitCode.INTERRUPTED
+    if reason is not None and _any_of(job, wishes, "status NOT IN ('done', 'failed', 'unconfirmed')"):
+        return ExitCode.STOPPED_EARLY
+    return ExitCode.FAILED_ROWS
+
+
+async def _note_death(studio: asyncio.subprocess.Process | None, context: RunContext) -> None:
+    """A studio that dies takes its port along: the run can't go on, its rows can."""
+    if studio is not None:
+        await studio.wait()
+        context.abort(
+            Unreachable(f"the local studio ended: see {context.out / '.studio' / 'studio.log'}, then run again")
+        )
+
+
+@asynccontextmanager
+async def _signals(interrupt: asyncio.Event | None) -> AsyncIterator[None]:
+    """SIGINT and SIGTERM set the event; the second ends the process at once (the state file is always whole)."""
+    if interrupt is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if interrupt.is_set():
+            os._exit(ExitCode.INTERRUPTED)
+        interrupt.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

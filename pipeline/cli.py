@@ -18,7 +18,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from pipeline.clip import Status
-from pipeline.errors import AvatarBatchError, ManifestError, StopRun, UsageError
+from pipeline.errors import AvatarBatchError, ManifestError, StopRun, UsageError, one_line
 from pipeline.job import Job, Wishes
 from pipeline.plan import make_plan
 from pipeline.progress import Progress
@@ -26,6 +26,8 @@ from pipeline.run import ExitCode, RunResult, run_job
 from pipeline.settings import api_key_from, load_settings
 from pipeline.state import StateView
 from pipeline.state.views import Record
+from pipeline.studio.options import StudioOptions
+from pipeline.studio.server import serve as serve_studio
 
 __all__ = ["main"]
 
@@ -87,6 +89,7 @@ def _run_options(command: _F) -> _F:
             click.option("--only", multiple=True, metavar="ID", help="Submit only this row (repeatable)."),
             click.option("--budget", type=float, metavar="USD", help="The most to spend, earlier runs included."),
             click.option("--max-in-flight", metavar="N", help="Clips rendering at once: a number, or auto."),
+            click.option("--yes", is_flag=True, help="Do not ask before real money is spent."),
             click.option(
                 "--rerender-changed", is_flag=True, help="Render rows again whose inputs changed (paid again)."
             ),
@@ -103,24 +106,25 @@ def _number(text: str | None) -> int | str | None:
 
 @_job_command
 @_run_options
-def run(call: _Call, **wishes: Any) -> None:
+def run(call: _Call, yes: bool, **wishes: Any) -> None:
     """Render every row that is not done yet, and go on with what an earlier run left."""
-    _render(call, Wishes(**wishes))
+    _render(call, Wishes(**wishes), yes)
 
 
 @_job_command
 @_run_options
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-def retry(call: _Call, ids: tuple[str, ...], **wishes: Any) -> None:
+def retry(call: _Call, ids: tuple[str, ...], yes: bool, **wishes: Any) -> None:
     """Take up failed rows (or the rows named by ID), then run.
 
     What is paid for is fetched again, not bought again. A row that is done is rendered again when it is named.
     """
-    _render(call, Wishes(retry=True, retry_ids=ids, **wishes))
+    _render(call, Wishes(retry=True, retry_ids=ids, **wishes), yes)
 
 
-def _render(call: _Call, wishes: Wishes) -> NoReturn:
-    progress = Progress(quiet=call.quiet, verbose=call.verbose)
+def _render(call: _Call, wishes: Wishes, yes: bool) -> NoReturn:
+    ask = not yes and call.job.settings.budget.max_usd is None
+    progress = Progress(quiet=call.quiet, verbose=call.verbose, ask=ask)
     result = asyncio.run(
         run_job(
             call.job,
@@ -256,6 +260,27 @@ def _harmless(record: Record) -> dict[str, Any]:
     }
 
 
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
+@click.option("--dir", "directory", default=Path("out/studio"), show_default=True, type=click.Path(path_type=Path),
+              help="Its queue and clips; a studio started there again goes on with them.")  # fmt: skip
+@click.option("--key", help="The bearer key that every request must carry [none: any will do].")
+@click.option("--workers", default=0, type=click.IntRange(0, 1024), help="Render processes [0: one a core].")
+@click.option("--quality", default="preview", type=click.Choice(["preview", "draft"]), help="draft costs less CPU.")
+@click.option("--strict", is_flag=True, help="A picture without a face is an error.")
+@click.option("--verbose", is_flag=True, help="Log what happens, not only what goes wrong.")
+def serve(directory: Path, **options: Any) -> NoReturn:
+    """The studio alone: the same HTTP API, rendered on this machine.
+
+    Its first line on standard output is its base URL. Point a run at it with
+    --set api.provider=aimlapi --set api.base_url=URL (and any key in AIMLAPI_API_KEY).
+    """
+    # The default handler: the studio's own shutdown takes SIGTERM from here on.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    sys.exit(serve_studio(StudioOptions(directory=directory, **options)))
+
+
 # --- the edges -----------------------------------------------------------------------------------------------
 
 
@@ -288,6 +313,21 @@ def _ending() -> Iterator[None]:
         # The reader of our output left; Python would complain once more while it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.FAILED_ROWS)
+    except Exception as error:
+        if os.environ.get("AVATAR_BATCH_DEBUG"):
+            raise
+        click.echo(
+            f"avatar-batch: a fault of this program, the state file is whole ({_fault(error)}). Run again to go on; please "
+            "report it with OUT/run.log, or with the traceback that AVATAR_BATCH_DEBUG=1 shows",
+            err=True,
+        )
+        sys.exit(ExitCode.FAILED_ROWS)
+
+
+def _fault(error: Exception) -> str:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return one_line(f"{type(error).__name__}: {error}", 300)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@
     │   ├── KeyRefused            give a valid key
     │   ├── OutOfCredits          top up, or raise the key's cap
     │   ├── BudgetReached         raise the budget
+    │   ├── NotConfirmed          say yes, or give a budget
     │   ├── DiskFull              free space
     │   └── Unreachable           check the network, then run again
     └── RequestFailed         what became of one request
@@ -39,6 +40,7 @@ __all__ = [
     "GenerationUnknown",
     "KeyRefused",
     "ManifestError",
+    "NotConfirmed",
     "NotSent",
     "OutHeld",
     "OutOfCredits",
@@ -151,6 +153,10 @@ class OutOfCredits(StopRun):
 
 class BudgetReached(StopRun):
     """The next submit could take the job's spend beyond its budget."""
+
+
+class NotConfirmed(StopRun):
+    """The user was asked before money is spent, and said no."""
 
 
 class DiskFull(StopRun):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from typing import Any, TextIO
 
+import click
 from tqdm import tqdm
 
 from pipeline.clip import Status
 from pipeline.events import Event
 from pipeline.job import Opened
-from pipeline.run import RunWatcher
+from pipeline.run import Quote, RunWatcher
 from pipeline.stages import RunContext
 from pipeline.state import Overview
 
@@ -26,6 +28,7 @@ _TOLD = {
     "lost": "no answer to the submit ({message}): looking for it in the usage log, it is not sent again",
     "adopted": "found in the usage log and adopted",
     "stop_submitting": "{message}",
+    "balance_low": "the account holds {balance_usd:.2f} USD, the rows to render cost about {estimated_usd:.2f}: it will not last",
     "inputs_changed": "{rows} rows changed since their clip was made and are kept: --rerender-changed renders them again",
     "unknown_status": "unknown status {status!r}: taken for not finished yet",
 }
@@ -57,9 +60,13 @@ class Progress(RunWatcher):
     Args:
         quiet: only what went wrong.
         verbose: each step of each row.
+        ask: whether to ask before money is spent.
     """
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, *, quiet: bool = False, verbose: bool = False, ask: bool = False, stream: TextIO | None = None
+    ) -> None:
+        self._ask = ask
         self._stream = stream or sys.stderr
         self._quiet = quiet
         self._told = _TOLD | (_TOLD_VERBOSE if verbose else {})
@@ -100,6 +107,19 @@ class Progress(RunWatcher):
             )
         if opened.retried and opened.retried.left:
             self._say(f"not retried, since they neither failed nor are done: {', '.join(opened.retried.left[:10])}")
+
+    def confirm(self, quote: Quote) -> bool:
+        """Ask once before real money is spent, where somebody is there to answer and no budget was given."""
+        if not self._ask or not (sys.stdin.isatty() and self._stream.isatty()):
+            return True
+        balance = "" if quote.balance_usd is None else f" (the account holds {quote.balance_usd:.2f})"
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio's own would wait for the answer
+        try:
+            return click.confirm(f"Spend about {quote.estimated_usd:.2f} USD on {quote.rows} clips{balance}?", err=True)
+        except click.Abort:
+            raise KeyboardInterrupt from None
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     # --- beside the stages -----------------------------------------------------------------------------------
 

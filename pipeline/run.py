@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import signal
-import sqlite3
 import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
@@ -17,7 +16,7 @@ from typing import Any, Protocol
 from pipeline.api import ApiClient
 from pipeline.budget import Budget
 from pipeline.clip import Status
-from pipeline.errors import ConfigError, StopRun, Unreachable
+from pipeline.errors import ConfigError, KeyRefused, NotConfirmed, OutOfCredits, RequestFailed, StopRun, Unreachable
 from pipeline.events import EventHook, Events, RunLog
 from pipeline.job import Job, Opened, Wishes
 from pipeline.local_studio import local_studio
@@ -26,10 +25,12 @@ from pipeline.pacing import Backoff, Outage, SubmitPace, window_for
 from pipeline.stages import DownloadStage, PollStage, ReconcileStage, RunContext, SubmitStage
 from pipeline.stages.links import is_private_host
 from pipeline.state import Overview, StateFile, StateView
+from pipeline.state.schema import connect_reader
 
-__all__ = ["ExitCode", "RunResult", "RunWatcher", "run_job"]
+__all__ = ["ExitCode", "Quote", "RunResult", "RunWatcher", "run_job"]
 
 PAID_API_URL = "https://api.aimlapi.com"
+BALANCE_TIMEOUT_S = 10.0
 GRACE_S = 4.0
 """After an interrupt: for submits in the air to be answered, so that their ids are noted."""
 
@@ -61,6 +62,25 @@ class RunResult:
     overview: Overview
 
 
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a run is about to spend.
+
+    Attributes:
+        rows, estimated_usd: of the rows that it will submit.
+        balance_usd: of the account; None where the API did not tell.
+    """
+
+    rows: int
+    estimated_usd: float
+    balance_usd: float | None
+
+    @property
+    def shortfall_usd(self) -> float:
+        """What the account lacks for the whole job, as far as is known."""
+        return 0.0 if self.balance_usd is None else max(0.0, self.estimated_usd - self.balance_usd)
+
+
 class _Stage(Protocol):
     async def run(self) -> None: ...
 
@@ -70,6 +90,10 @@ class RunWatcher:
 
     def opened(self, opened: Opened, overview: Overview) -> None:
         """The manifest is in the state file."""
+
+    def confirm(self, quote: Quote) -> bool:
+        """Whether the money may be spent; asked once, before the first submit to a paid API."""
+        return True
 
     def started(self, context: RunContext) -> None:
         """The stages are about to start; the context may be read from now on, in the loop's own thread."""
@@ -154,6 +178,11 @@ async def _render(
         events.emit("start", job=job.name, base_url=base_url, rows={str(k): v for k, v in state.counts.items() if v})
         if opened.changed_total:
             events.emit("inputs_changed", rows=opened.changed_total, first=list(opened.changed))
+        if job.settings.api.provider == "aimlapi" and state.counts[Status.PENDING]:
+            try:
+                await _quote(context, watcher)
+            except (KeyRefused, OutOfCredits) as reason:
+                context.stop_submitting(reason)
         watcher.started(context)
         interrupt = asyncio.Event()
         async with _signals(interrupt if handle_signals else None):
@@ -162,6 +191,19 @@ async def _render(
             finally:
                 watcher.ended()
         return interrupt.is_set(), context.stop_reason
+
+
+async def _quote(context: RunContext, watcher: RunWatcher) -> None:
+    """Say what the run is about to spend, and whether the account can pay for it; then ask."""
+    balance_usd = None
+    with suppress(RequestFailed, TimeoutError):  # the balance is a courtesy: without it the run goes on
+        balance_usd = await asyncio.wait_for(context.api.balance_usd(), BALANCE_TIMEOUT_S)
+    quote = Quote(*context.state.pending_estimate(), balance_usd)
+    context.tell("quote", rows=quote.rows, estimated_usd=round(quote.estimated_usd, 4), balance_usd=balance_usd)
+    if quote.shortfall_usd:
+        context.tell("balance_low", balance_usd=balance_usd, estimated_usd=round(quote.estimated_usd, 2))
+    if not watcher.confirm(quote):
+        context.stop_submitting(NotConfirmed("not confirmed: nothing was sent, nothing was spent"))
 
 
 def _context(job: Job, state: StateFile, api: ApiClient, events: Events, opened: Opened) -> RunContext:
@@ -242,7 +284,7 @@ def _pending(job: Job, wishes: Wishes, all_pending: int) -> bool:
 
 def _any_of(job: Job, wishes: Wishes, condition: str) -> bool:
     marks = f" AND id IN ({', '.join('?' * len(wishes.only))})" if wishes.only else ""
-    with closing(sqlite3.connect(f"{job.state_path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+    with closing(connect_reader(job.state_path)) as db:
         sql = f"SELECT 1 FROM clips WHERE NOT dropped AND {condition}{marks} LIMIT 1"
         return db.execute(sql, tuple(wishes.only)).fetchone() is not None
 

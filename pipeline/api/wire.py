@@ -32,6 +32,7 @@ __all__ = [
     "Generation",
     "LogEntry",
     "LogPage",
+    "client_request_id_prefix",
     "decipher_balance",
     "decipher_log_page",
     "decipher_retrieve",
@@ -102,9 +103,14 @@ class LogPage:
     has_more: bool
 
 
-def new_client_request_id() -> str:
+def new_client_request_id(tag: str) -> str:
     """A correlation id of the form that the API keeps: 1 to 128 characters of ``A-Z a-z 0-9 . _ : -``."""
-    return f"avatar-batch:{uuid4().hex}"
+    return f"{client_request_id_prefix(tag)}{uuid4().hex}"
+
+
+def client_request_id_prefix(tag: str) -> str:
+    """What all correlation ids of the job with this tag begin with."""
+    return f"avatar-batch:{tag}:"
 
 
 # --- answers -----------------------------------------------------------------------------------------------------

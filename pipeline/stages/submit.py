@@ -99,7 +99,7 @@ class SubmitStage:
         reserved_usd = self._price_usd(clip)
         context.budget.reserve(reserved_usd)
         try:
-            clip = await context.state.begin_submit(clip, new_client_request_id(), reserved_usd)
+            clip = await context.state.begin_submit(clip, new_client_request_id(context.state.tag), reserved_usd)
         except BaseException:
             context.budget.release(reserved_usd)
             raise

@@ -8,13 +8,14 @@ processes, so it needs a local disk.
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from pipeline.errors import StateRefused, UsageError
 
-__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "connect", "create", "refuse_network_disk"]
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "connect", "connect_reader", "create", "damaged", "refuse_network_disk"]
 
 APPLICATION_ID = 0x41564254
 """``PRAGMA application_id`` of a state file: "AVBT"."""
@@ -112,6 +113,8 @@ def create(path: Path) -> None:
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(sqlite3.connect(draft, isolation_level=None)) as db:
         db.executescript(f"PRAGMA synchronous=FULL; BEGIN; {_TABLES} COMMIT;")
+        # Part of every client request id: the account's usage log tells this job's requests from all others by it.
+        db.execute("INSERT INTO job VALUES ('tag', ?)", (secrets.token_hex(4),))
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     draft.rename(path)
@@ -122,28 +125,57 @@ def create(path: Path) -> None:
         os.close(folder)
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open a state file that exists.
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a state file that exists, to write, after a look whether it is sound.
 
     Raises:
         StateRefused: it is damaged, not a state file, or of a version that this program doesn't know.
     """
     _refuse_truncated(path)
+    db = _open(path, "mode=rw")
     try:
-        uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
-        db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
-        try:
-            _trust(db, path)
-            if not read_only:
-                db.execute("PRAGMA journal_mode=WAL")
-                db.execute("PRAGMA synchronous=FULL")
-                db.execute("PRAGMA foreign_keys=ON")
-        except BaseException:
-            db.close()
-            raise
+        _refuse_foreign(db, path)
+        _refuse_damaged(db, path)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("PRAGMA foreign_keys=ON")
     except sqlite3.DatabaseError as error:
+        db.close()
         raise StateRefused(damaged(path, error)) from None
+    except BaseException:
+        db.close()
+        raise
     return db
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open a state file that exists, to read, also beside a live run.
+
+    It is opened as if to write where that can be, since the last of such connections folds the log into the file
+    when it closes, and one that may only read would leave it lying about.
+
+    Raises:
+        StateRefused: as ``connect``.
+    """
+    _refuse_truncated(path)
+    problem: object = ""
+    for how in ("mode=rw", "mode=ro", "immutable=1"):
+        with ExitStack() as stack:
+            try:
+                db = stack.enter_context(closing(_open(path, how)))
+                db.execute("PRAGMA query_only=ON")
+                _refuse_foreign(db, path)
+            except sqlite3.DatabaseError as error:
+                problem = error
+                continue
+            stack.pop_all()
+            return db
+    raise StateRefused(damaged(path, problem))
+
+
+def _open(path: Path, how: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{how}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
 
 
 def damaged(path: Path, error: object) -> str:
@@ -172,7 +204,7 @@ def _refuse_truncated(path: Path) -> None:
         raise StateRefused(damaged(path, f"{pages * page_bytes - size_bytes:,} bytes are missing"))
 
 
-def _trust(db: sqlite3.Connection, path: Path) -> None:
+def _refuse_foreign(db: sqlite3.Connection, path: Path) -> None:
     (application_id,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if application_id != APPLICATION_ID:
@@ -183,6 +215,10 @@ def _trust(db: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by {age} avatar-batch (schema {version}, this one reads {SCHEMA_VERSION}): "
             "use that version, or another --out"
         )
+
+
+def _refuse_damaged(db: sqlite3.Connection, path: Path) -> None:
+    """A whole check of a small file takes a moment; that of a huge one would hold up every start."""
     if path.stat().st_size < _CHECK_WHOLE_BELOW_BYTES:
         (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":

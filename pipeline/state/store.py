@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.clip import IN_FLIGHT, Clip, Failure, Status
 from pipeline.state import moves
 from pipeline.state.rows import counts_by_status, read_clips, reserved_usd
-from pipeline.state.schema import connect
+from pipeline.state.schema import connect, connect_reader
 from pipeline.state.writer import Writer
 
 __all__ = ["Inbox", "StateFile"]
@@ -59,18 +59,20 @@ class StateFile:
     """An open state file. One process at a time has it (the lock on OUT sees to that).
 
     Attributes:
+        tag: what tells this job's client request ids from all others.
         counts: rows by status, as of the last move.
         changed: set at every move; whoever watches clears it.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._db = connect(path)
-        self._reader = connect(path, read_only=True)
+        self._reader = connect_reader(path)
         self._writer = Writer(self._db, str(path))
         self._clock = clock
         self._arrivals = {status: asyncio.Event() for status in Status}
         self.counts = counts_by_status(self._reader)
         self.changed = asyncio.Event()
+        (self.tag,) = self._reader.execute("SELECT value FROM job WHERE name = 'tag'").fetchone()
 
     async def close(self) -> None:
         """Finish writing, leave one file."""
@@ -99,6 +101,13 @@ class StateFile:
     def reserved_usd(self) -> float:
         """What the job has spent or may have spent."""
         return reserved_usd(self._reader)
+
+    def pending_estimate(self) -> tuple[int, float]:
+        """How many rows are pending, and what they are expected to cost in USD."""
+        rows, usd = self._reader.execute(
+            "SELECT count(*), total(estimated_usd) FROM clips WHERE status = 'pending' AND NOT dropped"
+        ).fetchone()
+        return int(rows), float(usd)
 
     @property
     def in_flight(self) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Self
 from pipeline.clip import FailureCode, Status
 from pipeline.errors import StateRefused, UsageError
 from pipeline.state.rows import counts_by_status
-from pipeline.state.schema import connect, damaged
+from pipeline.state.schema import connect_reader, damaged
 
 __all__ = ["Overview", "Record", "StateView"]
 
@@ -107,7 +107,7 @@ class StateView:
         if not path.exists():
             raise UsageError(f"{path} isn't there: start the job with `avatar-batch run`, or give its --out")
         self._path = path
-        self._db = connect(path, read_only=True)
+        self._db = connect_reader(path)
 
     def __enter__(self) -> Self:
         return self

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from pipeline.audit import audit_job
 from pipeline.clip import Status
 from pipeline.errors import AvatarBatchError, ManifestError, StopRun, UsageError, one_line
 from pipeline.job import Job, Wishes
@@ -258,6 +259,16 @@ def _harmless(record: Record) -> dict[str, Any]:
         name: f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
         for name, value in record.as_export().items()
     }
+
+
+@_job_command
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def audit(call: _Call, as_json: bool) -> NoReturn:
+    """Hold the state file against the provider's ledger and usage log; exit code 1 when something is off."""
+    found = asyncio.run(audit_job(call.job, api_key_from(os.environ)))
+    for line in [json.dumps(found.as_json(), ensure_ascii=False)] if as_json else found.lines():
+        click.echo(line)
+    sys.exit(ExitCode.FAILED_ROWS if found.findings else ExitCode.DONE)
 
 
 @cli.command()

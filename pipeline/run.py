@@ -29,7 +29,6 @@ from pipeline.state.schema import connect_reader
 
 __all__ = ["ExitCode", "Quote", "RunResult", "RunWatcher", "run_job"]
 
-PAID_API_URL = "https://api.aimlapi.com"
 BALANCE_TIMEOUT_S = 10.0
 GRACE_S = 4.0
 """After an interrupt: for submits in the air to be answered, so that their ids are noted."""
@@ -165,7 +164,7 @@ async def _render(
         stack.push_async_callback(state.close)
         if not _work_left(job, wishes, state):
             return False, None  # nothing to do: no server is started, no API is asked
-        base_url, studio = job.settings.api.base_url or PAID_API_URL, None
+        base_url, studio = job.settings.api.url, None
         if job.settings.api.provider == "local":
             base_url, studio = await stack.enter_async_context(local_studio(job.out / ".studio", job.settings.studio))
             api_key = ""

@@ -36,6 +36,7 @@ __all__ = [
     "load_settings",
 ]
 
+PAID_API_URL = "https://api.aimlapi.com"
 ENV_PREFIX = "AVATAR_BATCH__"
 KEY_VARIABLES = ("AIMLAPI_API_KEY", "AIML_API_KEY", "AIMLAPI_KEY")
 
@@ -51,6 +52,11 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     provider: Literal["local", "aimlapi"] = "local"
     base_url: str = ""
     timeout_s: PositiveFloat = 120.0
+
+    @property
+    def url(self) -> str:
+        """Where an ``aimlapi`` run sends its requests, without ``/v2``."""
+        return self.base_url or PAID_API_URL
 
 
 class SubmitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

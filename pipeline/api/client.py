@@ -131,6 +131,15 @@ class ApiClient:
         """
         return wire.decipher_balance(*await self._ask(wire.BILLING_PATH, {}))
 
+    async def charges(self, cursor: str = "") -> wire.ChargePage:
+        """A page of the ledger, newest first, from ``cursor`` on.
+
+        Raises:
+            NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits.
+        """
+        query = {"limit": "100"} | ({"cursor": cursor} if cursor else {})
+        return wire.decipher_charges(*await self._ask(wire.TRANSACTIONS_PATH, query))
+
     async def _ask(self, path: str, query: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         try:
             return await self._request("GET", path, params=query, headers=self._headers)

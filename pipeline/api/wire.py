@@ -29,11 +29,14 @@ __all__ = [
     "CREDITS_PER_USD",
     "GENERATIONS_PATH",
     "Accepted",
+    "Charge",
+    "ChargePage",
     "Generation",
     "LogEntry",
     "LogPage",
     "client_request_id_prefix",
     "decipher_balance",
+    "decipher_charges",
     "decipher_log_page",
     "decipher_retrieve",
     "decipher_submit",
@@ -44,6 +47,7 @@ __all__ = [
 GENERATIONS_PATH = "/v2/video/generations"
 LOGS_PATH = "/v2/logs"
 BILLING_PATH = "/v2/billing"
+TRANSACTIONS_PATH = "/v2/billing/transactions"
 CREDITS_PER_USD = 2_000_000
 
 KNOWN_UNFINISHED = frozenset({"queued", "generating", "waiting", "active"})
@@ -111,6 +115,23 @@ def new_client_request_id(tag: str) -> str:
 def client_request_id_prefix(tag: str) -> str:
     """What all correlation ids of the job with this tag begin with."""
     return f"avatar-batch:{tag}:"
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One line of the ledger. ``usd`` is what was taken, below zero for what was given back or topped up."""
+
+    reference_id: str
+    usd: float
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChargePage:
+    """A page of the ledger, newest first; ``cursor`` leads to the next, empty at the end."""
+
+    charges: tuple[Charge, ...]
+    cursor: str
 
 
 # --- answers -----------------------------------------------------------------------------------------------------
@@ -191,6 +212,41 @@ def decipher_log_page(status: int, headers: Mapping[str, str], body: bytes) -> L
         if isinstance(line, Mapping)
     )
     return LogPage(entries, isinstance(pagination, Mapping) and pagination.get("has_more") is True)
+
+
+def decipher_charges(status: int, headers: Mapping[str, str], body: bytes) -> ChargePage:
+    """A page of the ledger. Its shape is the least documented of all, so several are understood.
+
+    Raises:
+        ServerTrouble, Throttled, KeyRefused, OutOfCredits: see the table of remedies.
+    """
+    answer = _answer_to_question(status, headers, body)
+    data = next(
+        (answer[name] for name in ("data", "transactions", "items") if isinstance(answer.get(name), list)), None
+    )
+    if data is None:
+        raise ServerTrouble(f"the ledger has no list: {_excerpt(body)}")
+    charges = tuple(
+        Charge(_text(line, "reference_id"), taken_usd, _text(line, "created") or _text(line, "created_at"))
+        for line in data
+        if isinstance(line, Mapping) and (taken_usd := _taken_usd(line)) is not None
+    )
+    pagination = answer.get("pagination")
+    paging = pagination if isinstance(pagination, Mapping) else answer
+    cursor = paging.get("next_cursor") or paging.get("cursor") or ""
+    return ChargePage(charges, str(cursor) if paging.get("has_more", bool(cursor)) else "")
+
+
+def _taken_usd(line: Mapping[str, Any]) -> float | None:
+    """The amount that a line took: what is below zero in the account's view, whatever form the amount has."""
+    for name in ("amount", "cost"):
+        value = line.get(name)
+        if isinstance(value, Mapping):
+            usd, credits_used = value.get("usd"), value.get("credits")
+            value = usd if usd is not None else credits_used / CREDITS_PER_USD if credits_used is not None else None
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return abs(value) if name == "cost" else -value
+    return None
 
 
 def decipher_balance(status: int, headers: Mapping[str, str], body: bytes) -> float | None:

@@ -267,6 +267,9 @@ def _walk_nal_units(data: memoryview, length_bytes: int) -> None:
         position += length_bytes + length
         if not length or position > len(data):
             raise BadMedia("is damaged inside: a picture's data don't add up")
+        # Inside a unit three zero bytes can't stand (H.264 7.4.1, H.265 7.4.2.1): where they do, a hole was filled.
+        if b"\0\0\0" in bytes(data[position - length : position]).rstrip(b"\0"):
+            raise BadMedia("is damaged inside: zeros stand where a picture's data were")
 
 
 def _walk_boxes(file: BinaryIO, size_bytes: int) -> None:

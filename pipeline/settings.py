@@ -95,7 +95,7 @@ class ReconcileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 class DownloadSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Downloads at once; seconds without a byte after which one is tried again; the largest clip that is taken."""
 
-    concurrency: PositiveInt = 4
+    concurrency: PositiveInt = 8
     stall_timeout_s: PositiveFloat = 30.0
     max_bytes: Annotated[int, msgspec.Meta(ge=1)] = 4 * 1024**3
 

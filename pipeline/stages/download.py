@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -14,20 +15,15 @@ import msgspec
 
 from pipeline.api.client import user_agent
 from pipeline.clip import Clip, Failure, FailureCode, Status
-from pipeline.errors import BadMedia, DiskFull, StopRun
-from pipeline.media import ClipFacts, check_clip, look_at_clip, sha256_of
-from pipeline.models import Model
+from pipeline.errors import DiskFull, StopRun
 from pipeline.stages.backlog import Backlog
 from pipeline.stages.context import RunContext
-from pipeline.stages.digests import Digest, mismatch
 from pipeline.stages.fetch import Broken, Fetch, LinkExpired, Part, fetch
 from pipeline.stages.links import PublicResolver
 from pipeline.stages.submit import RESERVED_BYTES
+from pipeline.stages.verify import Refused, Verifier
 
 __all__ = ["DownloadStage", "boot_id"]
-
-VERIFIERS = 2
-"""Clips that are decoded at once: each takes a core and the memory of a few pictures."""
 
 
 @dataclass(slots=True)
@@ -40,20 +36,6 @@ class _Progress:
     most_bytes: int = 0
     refused_sha256: str = ""
     part: Part | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Verified:
-    facts: ClipFacts
-    sha256: str
-
-
-class _Refused(Exception):
-    """The file isn't the clip. ``sha256`` tells whether a second download brought the same."""
-
-    def __init__(self, message: str, sha256: str) -> None:
-        super().__init__(message)
-        self.sha256 = sha256
 
 
 class DownloadStage:
@@ -70,7 +52,7 @@ class DownloadStage:
         self._backlog = Backlog(context.state.inbox(Status.DOWNLOADING), context.now)
         self._progress: dict[int, _Progress] = {}
         self._boot = boot_id()
-        self.bytes_received = 0
+        self._verifier = Verifier()
 
     async def run(self) -> None:
         """Download until cancelled; then part files stay for the next run."""
@@ -78,7 +60,7 @@ class DownloadStage:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=15.0, sock_read=settings.stall_timeout_s)
         connector = aiohttp.TCPConnector(limit=0, resolver=None if self._allow_private else PublicResolver())
         free = asyncio.Semaphore(settings.concurrency)
-        with ThreadPoolExecutor(VERIFIERS, "verify") as verifiers:
+        with closing(self._verifier), ThreadPoolExecutor(settings.concurrency, "verify") as threads:
             async with (
                 aiohttp.ClientSession(
                     connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False,
@@ -97,12 +79,12 @@ class DownloadStage:
                 while True:
                     await free.acquire()
                     clip = await self._backlog.get()
-                    task = downloads.create_task(self._download(how, verifiers, clip))
+                    task = downloads.create_task(self._download(how, threads, clip))
                     task.add_done_callback(lambda _: free.release())
 
-    async def _download(self, how: Fetch, verifiers: ThreadPoolExecutor, clip: Clip) -> None:
+    async def _download(self, how: Fetch, threads: ThreadPoolExecutor, clip: Clip) -> None:
         try:
-            await self._step(how, verifiers, clip)
+            await self._step(how, threads, clip)
         except StopRun as reason:
             self._context.abort(reason)
         except OSError as error:
@@ -110,7 +92,7 @@ class DownloadStage:
                 DiskFull(f"{clip.output} can't be written ({error.strerror or error}): check the disk of OUT")
             )
 
-    async def _step(self, how: Fetch, verifiers: ThreadPoolExecutor, clip: Clip) -> None:
+    async def _step(self, how: Fetch, threads: ThreadPoolExecutor, clip: Clip) -> None:
         context = self._context
         progress = self._progress.setdefault(clip.seq, _Progress())
         if progress.wants_link:
@@ -125,21 +107,27 @@ class DownloadStage:
             await self._fail(clip, FailureCode.DOWNLOAD, message)
             return
 
-        async def note(known: Part) -> None:
+        def note(known: Part) -> None:
             progress.part = known
-            await context.state.note_part(clip, msgspec.json.encode(known).decode())
+            context.state.note_part(clip, msgspec.json.encode(known).decode())
 
         try:
             known = progress.part or (msgspec.json.decode(clip.part, type=Part) if clip.part else Part())
             digests = await fetch(how, clip.video_url, part, known, note)
-            loop = asyncio.get_running_loop()
-            work = _verification(part, context.out / clip.output, digests, context.catalogue[clip.model], clip.voice_s)
-            verified = await loop.run_in_executor(verifiers, work)
+            work = partial(
+                self._verifier.verify,
+                part,
+                context.out / clip.output,
+                digests=digests,
+                model=context.catalogue[clip.model],
+                voice_s=clip.voice_s,
+            )
+            verified = await asyncio.get_running_loop().run_in_executor(threads, work)
         except LinkExpired as error:
             await self._ask_for_link(clip, progress, str(error))
         except Broken as error:
             await self._go_on_later(clip, progress, part, str(error))
-        except _Refused as error:
+        except Refused as error:
             await self._fetch_anew(clip, progress, part, error)
         else:
             del self._progress[clip.seq]
@@ -171,7 +159,7 @@ class DownloadStage:
             return
         self._backlog.put_back(clip, context.backoff.wait_s(progress.failures))
 
-    async def _fetch_anew(self, clip: Clip, progress: _Progress, part: Path, error: _Refused) -> None:
+    async def _fetch_anew(self, clip: Clip, progress: _Progress, part: Path, error: Refused) -> None:
         context = self._context
         context.tell("refused_file", clip, message=str(error), sha256=error.sha256)
         if error.sha256 == progress.refused_sha256:
@@ -202,38 +190,6 @@ class DownloadStage:
 def part_path(out: Path, clip: Clip) -> Path:
     """Where a clip's download grows."""
     return out / (clip.output + ".part")
-
-
-def _verification(
-    part: Path, output: Path, digests: tuple[Digest, ...], model: Model, voice_s: float | None
-) -> Callable[[], _Verified]:
-    def work() -> _Verified:
-        """Hold the file against all that is known of it, then put it in place for good."""
-        sha256 = sha256_of(part)
-        if wrong := mismatch(part, digests):
-            raise _Refused(f"came damaged: {wrong}", sha256)
-        try:
-            facts = look_at_clip(part)
-        except BadMedia as error:
-            raise _Refused(str(error), sha256) from None
-        if wrong := check_clip(facts, model, voice_s):
-            raise _Refused(wrong, sha256)
-        _put_in_place(part, output)
-        return _Verified(facts, sha256)
-
-    return work
-
-
-def _put_in_place(part: Path, output: Path) -> None:
-    """The file under its name, durably: content, then name, then the folder that holds the name."""
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(output)
-    folder = os.open(output.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _is_inside(out: Path, path: Path) -> bool:

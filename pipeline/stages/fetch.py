@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -75,7 +75,7 @@ class Fetch:
     boot: str
 
 
-NotePart = Callable[[Part], Awaitable[None]]
+NotePart = Callable[[Part], None]
 
 
 async def fetch(how: Fetch, url: str, path: Path, known: Part, note: NotePart) -> tuple[Digest, ...]:
@@ -105,7 +105,7 @@ async def fetch(how: Fetch, url: str, path: Path, known: Part, note: NotePart) -
             if answer.part.total_bytes is not None and answer.part.total_bytes > how.max_bytes:
                 raise Broken(f"the file has {answer.part.total_bytes:,} bytes, more than download.max_bytes allows")
             if answer.offset == 0 or not known.boot:
-                await note(msgspec.structs.replace(answer.part, boot=how.boot))
+                note(msgspec.structs.replace(answer.part, boot=how.boot))
             await _write(how, response, path, answer)
             return answer.digests
     except _StartAnew:
@@ -187,7 +187,8 @@ async def _write(how: Fetch, response: aiohttp.ClientResponse, path: Path, answe
     total = answer.part.total_bytes
     size = answer.offset
     async with aiofiles.open(path, "r+b" if answer.offset else "wb") as file:
-        await file.seek(answer.offset)
+        if answer.offset:
+            await file.seek(answer.offset)
         buffer = bytearray()
         try:
             # Read in small pieces, write in large ones: each write is a hop to a thread.
@@ -199,7 +200,6 @@ async def _write(how: Fetch, response: aiohttp.ClientResponse, path: Path, answe
                     size += await _flush(how, file, buffer, path)
         finally:
             size += await _flush(how, file, buffer, path)
-            await file.truncate(size)
     if total is not None and size != total:
         raise Broken(f"the connection ended {total - size:,} bytes early")
 

@@ -6,9 +6,10 @@ import asyncio
 import heapq
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.api import Generation
+from pipeline.api.wire import generation_ids_to_try
 from pipeline.clip import Clip, Failure, FailureCode, Status
 from pipeline.errors import (
     DiskFull,
@@ -38,6 +39,17 @@ class _Outstanding:
     started: float
     failures: int = 0
     unknown_since: float | None = None
+    form: int = 0
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The id as it may be written: the usage log's form may be another than retrieve's."""
+        return generation_ids_to_try(self.clip.generation_id, self.clip.model)
+
+    @property
+    def generation_id(self) -> str:
+        """The id in the form that is tried now."""
+        return self.forms[self.form % len(self.forms)]
 
 
 class PollStage:
@@ -105,7 +117,7 @@ class PollStage:
     async def _ask(self, item: _Outstanding) -> None:
         context = self._context
         try:
-            generation = await context.api.retrieve(item.clip.generation_id)
+            generation = await context.api.retrieve(item.generation_id)
         except GenerationUnknown as error:
             self._answered()
             await self._unknown(item, str(error))
@@ -130,6 +142,9 @@ class PollStage:
         else:
             self._answered()
             item.failures, item.unknown_since = 0, None
+            if item.generation_id != item.clip.generation_id:
+                context.state.rename(item.clip, item.generation_id)
+                item.clip, item.form = replace(item.clip, generation_id=item.generation_id), 0
             await self._move(item, generation)
 
     def _answered(self) -> None:
@@ -170,11 +185,12 @@ class PollStage:
         context, clip = self._context, item.clip
         now = context.now()
         item.unknown_since = item.unknown_since or now
-        item.failures += 1
         patience_s = context.settings.poll.not_found_s
         if now - item.unknown_since < patience_s:
-            # Seen for a moment right after a submit: soon at first, then with backoff.
-            delay_s = min(context.backoff.wait_s(item.failures), patience_s / 4)
+            # Seen for a moment right after a submit: soon at first, then with backoff. All forms, then a pause.
+            item.form += 1
+            rounds, rest = divmod(item.form, len(item.forms))
+            delay_s = 0.0 if rest else min(context.backoff.wait_s(rounds), patience_s / 4)
             self._again(item, max(context.settings.poll.interval_s, delay_s))
             return
         text = f"the API does not know its generation {clip.generation_id} ({message})"

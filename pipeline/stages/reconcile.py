@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pipeline.api import LogEntry
-from pipeline.api.wire import generation_ids_to_try
 from pipeline.clip import Clip, Failure, FailureCode, Status
 from pipeline.errors import (
     DiskFull,
-    GenerationUnknown,
     KeyRefused,
     NotSent,
     OutOfCredits,
@@ -124,25 +122,10 @@ class ReconcileStage:
                 self._gone(clip)
                 context.tell("not_made", clip, message="the usage log says that the submit failed and was not billed")
             return  # billed, but its id is not there yet: the next look may tell
-        generation_id = await self._working_id(entry.inference_id, clip.model)
-        if generation_id is None:
-            return
-        await context.state.accept(clip, generation_id, entry.cost_usd)
+        # The log may write the id in another form than retrieve knows: the poll tries them.
+        await context.state.accept(clip, entry.inference_id, entry.cost_usd)
         self._gone(clip)
-        context.tell("adopted", clip, generation_id=generation_id, cost_usd=entry.cost_usd)
-
-    async def _working_id(self, inference_id: str, model: str) -> str | None:
-        """The form of the id that retrieve knows; None if that can't be told now."""
-        for generation_id in generation_ids_to_try(inference_id, model):
-            try:
-                await self._context.api.retrieve(generation_id)
-            except GenerationUnknown:
-                continue
-            except (NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits):
-                return None
-            return generation_id
-        # Known to the log and not to retrieve: the poll has the patience to ask again.
-        return inference_id
+        context.tell("adopted", clip, generation_id=entry.inference_id, cost_usd=entry.cost_usd)
 
     async def _give_up(self, item: _Lost) -> None:
         context, clip = self._context, item.clip

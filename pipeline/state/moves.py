@@ -27,6 +27,7 @@ __all__ = [
     "next_move",
     "note_part",
     "relink",
+    "rename",
     "resubmit",
     "take_back",
     "unconfirm",
@@ -129,6 +130,11 @@ def relink(db: sqlite3.Connection, clip: Clip) -> None:
 def note_part(db: sqlite3.Connection, clip: Clip, part: str) -> None:
     """downloading: what must be known to go on with the part file."""
     db.execute("UPDATE clips SET part = ? WHERE seq = ? AND status = ?", (part, clip.seq, Status.DOWNLOADING))
+
+
+def rename(db: sqlite3.Connection, clip: Clip, generation_id: str) -> None:
+    """The form of the generation's id that retrieve knows, where the usage log wrote another."""
+    db.execute("UPDATE attempts SET generation_id = ? WHERE n = ?", (generation_id, clip.attempt))
 
 
 def finish(

@@ -156,9 +156,13 @@ class StateFile:
         """downloading → rendering, for a fresh link."""
         await self._move(clip, Status.RENDERING, lambda db: moves.relink(db, clip))
 
-    async def note_part(self, clip: Clip, part: str) -> None:
-        """What must be known to go on with a part file."""
-        await self._writer.do(lambda db: moves.note_part(db, clip, part))
+    def rename(self, clip: Clip, generation_id: str) -> None:
+        """The form of the generation's id that retrieve knows; without it, the next run finds it again."""
+        self._writer.post(lambda db: moves.rename(db, clip, generation_id))
+
+    def note_part(self, clip: Clip, part: str) -> None:
+        """What must be known to go on with a part file; without it, the download starts anew."""
+        self._writer.post(lambda db: moves.note_part(db, clip, part))
 
     async def finish(self, clip: Clip, *, sha256: str, size_bytes: int, duration_s: float) -> None:
         """downloading → done."""

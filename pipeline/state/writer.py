@@ -52,6 +52,12 @@ class Writer:
         # A cancelled waiter must not take back what is written: its future alone is given up.
         return await asyncio.shield(future)
 
+    def post(self, job: Callable[[sqlite3.Connection], object]) -> None:
+        """Run ``job`` some time soon; nobody waits for it, and nothing rests on it."""
+        future: asyncio.Future[object] = self._loop.create_future()
+        future.add_done_callback(lambda done: done.exception())  # whoever waits for a move hears of a bad disk
+        self._jobs.put((job, future))
+
     async def close(self) -> None:
         """Finish what was asked for, fold the log into the file and close it."""
         self._jobs.put(None)

@@ -1,0 +1,85 @@
+"""Holding a downloaded file against all that is known of the clip, and putting it in place for good."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import BadMedia
+from pipeline.media import ClipFacts, check_clip, look_at_clip, sha256_of
+from pipeline.models import Model
+from pipeline.stages.digests import Digest, mismatch
+
+__all__ = ["Refused", "Verified", "Verifier"]
+
+DECODERS = 2
+"""Clips that are decoded at once: each takes a core and the memory of a few pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A clip that stands in OUT."""
+
+    facts: ClipFacts
+    sha256: str
+
+
+class Refused(Exception):
+    """The file isn't the clip. ``sha256`` tells whether a second download brought the same."""
+
+    def __init__(self, message: str, sha256: str) -> None:
+        super().__init__(message)
+        self.sha256 = sha256
+
+
+class Verifier:
+    """Works in the downloads' threads; decoding has threads of its own, waiting for the disk has not.
+
+    A thread that has decoded keeps its share of the allocator's memory, so few threads do.
+    """
+
+    def __init__(self) -> None:
+        self._decoders = ThreadPoolExecutor(DECODERS, "decode")
+
+    def verify(
+        self, part: Path, output: Path, *, digests: tuple[Digest, ...], model: Model, voice_s: float | None
+    ) -> Verified:
+        """Check the part file and give it the clip's name.
+
+        Args:
+            digests: what the server promised.
+            model, voice_s: what the clip should be; seconds.
+
+        Raises:
+            Refused: it isn't that.
+            OSError: the disk.
+        """
+        sha256 = sha256_of(part)
+        if wrong := mismatch(part, digests):
+            raise Refused(f"came damaged: {wrong}", sha256)
+        try:
+            facts = self._decoders.submit(look_at_clip, part).result()
+        except BadMedia as error:
+            raise Refused(str(error), sha256) from None
+        if wrong := check_clip(facts, model, voice_s):
+            raise Refused(wrong, sha256)
+        _put_in_place(part, output)
+        return Verified(facts, sha256)
+
+    def close(self) -> None:
+        """Let the threads end; what they do now is not waited for."""
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+
+
+def _put_in_place(part: Path, output: Path) -> None:
+    """The file under its name, durably: content, then name, then the folder that holds the name."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(output)
+    folder = os.open(output.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -336,8 +336,6 @@ def _ending() -> Iterator[None]:
 
 
 def _fault(error: Exception) -> str:
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
     return one_line(f"{type(error).__name__}: {error}", 300)
 
 

@@ -154,7 +154,7 @@ class Job:
                     self.state_path.with_name(self.state_path.name + suffix).unlink(missing_ok=True)
             if isinstance(error, sqlite3.OperationalError):
                 raise DiskFull(f"{self.state_path} can't be written ({error}): free space, then run again") from None
-            if isinstance(error, OSError):
+            if isinstance(error, OSError) and not isinstance(error, InterruptedError):
                 raise UsageError(f"{self.out} can't be written ({error.strerror}): choose another --out") from None
             raise
 

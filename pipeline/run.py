@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import threading
 import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
@@ -134,7 +135,7 @@ async def run_job(
     if job.settings.api.provider == "aimlapi" and not api_key:
         raise ConfigError("no API key: set AIMLAPI_API_KEY, or leave api.provider at local for a free rehearsal")
     with OutLock(job.out):
-        opened = await asyncio.to_thread(job.open, wishes, tell_rows)
+        opened = await _open(job, wishes, tell_rows)
         with StateView(job.state_path) as view:
             watcher.opened(opened, view.overview())
         log = RunLog(job.out / "run.log", opener=lambda path, flags: os.open(path, flags, 0o600))
@@ -153,6 +154,25 @@ async def run_job(
         finally:
             log.close()
     return RunResult(code, reason, opened, overview)
+
+
+async def _open(job: Job, wishes: Wishes, tell_rows: Callable[[int], None] | None) -> Opened:
+    """Bring the manifest in, in a thread that an interrupt ends at the next row, everything as it was before."""
+    interrupted = threading.Event()
+
+    def tell(rows: int) -> None:
+        if interrupted.is_set():
+            raise InterruptedError
+        if tell_rows is not None:
+            tell_rows(rows)
+
+    reading = asyncio.create_task(asyncio.to_thread(job.open, wishes, tell))
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        interrupted.set()
+        await asyncio.wait([reading])
+        raise
 
 
 async def _render(
@@ -248,8 +268,8 @@ async def _watch(
             await asyncio.wait([changed, *signals, *running], return_when=asyncio.FIRST_COMPLETED)
             changed.cancel()
             for task in (submit, *others):
-                if task.done() and not task.cancelled():
-                    task.result()  # a fault of this program ends the run with its traceback in the log
+                if task.done() and not task.cancelled() and (error := task.exception()):
+                    raise _innermost(error)  # it ends the run, with its traceback in the log
         context.submitting_over.set()
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(submit), GRACE_S)
@@ -258,6 +278,12 @@ async def _watch(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _is_over(job: Job, wishes: Wishes, context: RunContext) -> bool:

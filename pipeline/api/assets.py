@@ -121,7 +121,7 @@ def _asset(field: str, place: str, stamp: str) -> bytes | _File:
             f"{field}: {place} can't be read any more ({error.strerror}): put it back, then retry"
         ) from None
     if f"{info.st_size}:{info.st_mtime_ns}" != stamp:
-        raise RowRefused(f"{field}: {place} has changed since it was checked: run again, which checks it anew")
+        raise RowRefused(f"{field}: {place} has changed since it was checked: retry checks it anew")
     whole = _File(place, info.st_size, _mime_of(head, place))
     if len(content) == info.st_size:
         return whole.prefix + base64.b64encode(content) + b'"'
@@ -151,5 +151,5 @@ async def _encoded(file: _File) -> AsyncIterator[bytes]:
         raise RowRefused(f"{file.path} can't be read any more ({error.strerror}): put it back, then retry") from None
     if left:
         # The promised length can't be kept: the request is broken off, and the server has only a part of it.
-        raise RowRefused(f"{file.path} changed while it was sent: run again, which checks it anew")
+        raise RowRefused(f"{file.path} changed while it was sent: retry checks it anew")
     yield b'"'

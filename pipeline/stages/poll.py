@@ -7,6 +7,7 @@ import heapq
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pipeline.api import Generation
 from pipeline.api.wire import generation_ids_to_try
@@ -25,6 +26,8 @@ from pipeline.stages.backlog import first_of
 from pipeline.stages.context import RunContext
 
 __all__ = ["PollStage"]
+
+_T = TypeVar("_T")
 
 AT_ONCE = 32
 """Polls in the air together: a burst beyond this waits a moment, which costs no clip anything."""
@@ -164,7 +167,8 @@ class PollStage:
         if generation.state == "completed" and generation.url:
             if not clip.completed_at:
                 self._plan(clip).completed(age_s)
-            await self._end(item, context.state.complete(clip, generation.url, generation.cost_usd))
+            more_usd = await self._end(item, context.state.complete(clip, generation.url, generation.cost_usd))
+            context.budget.release(-more_usd)
             context.tell("completed", clip, render_s=round(age_s, 1), cost_usd=generation.cost_usd)
         elif generation.state == "error":
             message = generation.error or "the API gave no reason"
@@ -204,11 +208,13 @@ class PollStage:
         context.tell("unconfirmed", clip, code=failure.code, message=failure.message)
 
     async def _fail(self, item: _Outstanding, code: FailureCode, message: str, *, fate: str | None = None) -> None:
-        await self._end(item, self._context.state.fail(item.clip, Failure(code, message), fate=fate))
+        freed_usd = await self._end(item, self._context.state.fail(item.clip, Failure(code, message), fate=fate))
+        self._context.budget.release(freed_usd)
         self._context.tell("failed", item.clip, code=code, message=message)
 
-    async def _end(self, item: _Outstanding, move: Awaitable[None]) -> None:
+    async def _end(self, item: _Outstanding, move: Awaitable[_T]) -> _T:
         """The clip leaves the poller by a move."""
-        await move
+        result = await move
         del self._outstanding[item.clip.seq]
         self._context.clip_ended()
+        return result

@@ -112,14 +112,16 @@ def unconfirm(db: sqlite3.Connection, clip: Clip, failure: Failure) -> None:
     _move(db, clip.seq, clip.status, Status.UNCONFIRMED, error_code=failure.code, error_message=failure.message)
 
 
-def complete(db: sqlite3.Connection, clip: Clip, url: str, cost_usd: float | None, now: float) -> None:
-    """rendering → downloading: the clip is made and paid for."""
+def complete(db: sqlite3.Connection, clip: Clip, url: str, cost_usd: float | None, now: float) -> float:
+    """rendering → downloading: the clip is made and paid for. Returns by how much it costs more than was held back."""
+    before = _held_back_usd(db, clip.attempt)
     db.execute(
         "UPDATE attempts SET fate = 'completed', cost_usd = coalesce(?, cost_usd), ended_at = coalesce(ended_at, ?) "
         "WHERE n = ?",
         (cost_usd, now, clip.attempt),
     )
     _move(db, clip.seq, Status.RENDERING, Status.DOWNLOADING, video_url=url)
+    return _held_back_usd(db, clip.attempt) - before
 
 
 def relink(db: sqlite3.Connection, clip: Clip) -> None:
@@ -148,11 +150,25 @@ def finish(
     )  # fmt: skip
 
 
-def fail(db: sqlite3.Connection, clip: Clip, failure: Failure, now: float, *, fate: str | None = None) -> None:
-    """Any working status → failed. ``fate`` settles the attempt where the failure does."""
+def fail(db: sqlite3.Connection, clip: Clip, failure: Failure, now: float, *, fate: str | None = None) -> float:
+    """Any working status → failed. ``fate`` settles the attempt where the failure does; returns what that frees."""
+    freed = 0.0
     if fate:
+        freed = _held_back_usd(db, clip.attempt)
         _note_fate(db, clip.attempt, fate, ended_at=now)
     _move(
-        db, clip.seq, clip.status, Status.FAILED,
-        error_code=failure.code, error_message=failure.message, finished_at=now,
-    )  # fmt: skip
+        db,
+        clip.seq,
+        clip.status,
+        Status.FAILED,
+        error_code=failure.code,
+        error_message=failure.message,
+        finished_at=now,
+    )
+    return freed
+
+
+def _held_back_usd(db: sqlite3.Connection, attempt: int) -> float:
+    """What an attempt counts as in the books: its cost where the API said one, else what was reserved."""
+    (usd,) = db.execute("SELECT coalesce(cost_usd, reserved_usd) FROM attempts WHERE n = ?", (attempt,)).fetchone()
+    return float(usd)

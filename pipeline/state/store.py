@@ -9,14 +9,19 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.clip import IN_FLIGHT, Clip, Failure, Status
+from pipeline.inspection.facts import Inspection
 from pipeline.state import moves
+from pipeline.state.inspections import UNSEEN, note_inspection
 from pipeline.state.rows import counts_by_status, read_clips, reserved_usd
 from pipeline.state.schema import connect, connect_reader
 from pipeline.state.writer import Writer
 
 __all__ = ["Inbox", "StateFile"]
+
+_T = TypeVar("_T")
 
 
 class Inbox:
@@ -80,12 +85,17 @@ class StateFile:
         await self._writer.close()
 
     def inbox(self, status: Status, *, only: Sequence[str] = ()) -> Inbox:
-        """The rows that come into ``status``; of the submitting ones, those whose fate is unknown."""
+        """The rows that come into ``status``; of the submitting ones, those whose fate is unknown.
+
+        Of the done ones those whose clip has not been looked at.
+        """
         where = f"clips.status = '{status}' AND clips.moved > ?"
         if status is Status.SUBMITTING:
             where += " AND attempts.fate = 'lost'"
         if status is Status.PENDING:
             where += " AND NOT clips.dropped"
+        if status is Status.DONE:
+            where += f" AND {UNSEEN}"
         if only:
             where += f" AND clips.id IN ({', '.join('?' * len(only))})"
 
@@ -148,9 +158,11 @@ class StateFile:
         """submitting → pending by the user's wish, though the earlier submit may be paid for."""
         await self._move(clip, Status.PENDING, lambda db: moves.resubmit(db, clip))
 
-    async def complete(self, clip: Clip, url: str, cost_usd: float | None) -> None:
-        """rendering → downloading."""
-        await self._move(clip, Status.DOWNLOADING, lambda db: moves.complete(db, clip, url, cost_usd, self._clock()))
+    async def complete(self, clip: Clip, url: str, cost_usd: float | None) -> float:
+        """rendering → downloading; returns by how many USD it costs more than was held back."""
+        return await self._move(
+            clip, Status.DOWNLOADING, lambda db: moves.complete(db, clip, url, cost_usd, self._clock())
+        )
 
     async def relink(self, clip: Clip) -> None:
         """downloading → rendering, for a fresh link."""
@@ -174,14 +186,19 @@ class StateFile:
             ),
         )  # fmt: skip
 
-    async def fail(self, clip: Clip, failure: Failure, *, fate: str | None = None) -> None:
-        """Any working status → failed."""
-        await self._move(clip, Status.FAILED, lambda db: moves.fail(db, clip, failure, self._clock(), fate=fate))
+    async def fail(self, clip: Clip, failure: Failure, *, fate: str | None = None) -> float:
+        """Any working status → failed; returns how many USD that frees."""
+        return await self._move(clip, Status.FAILED, lambda db: moves.fail(db, clip, failure, self._clock(), fate=fate))
 
-    async def _move(self, clip: Clip, new: Status, job: Callable[[sqlite3.Connection], object]) -> None:
-        await self._writer.do(job)
+    async def note_inspection(self, seq: int, seen: Inspection) -> None:
+        """done: what was seen of its clip."""
+        await self._writer.do(lambda db: note_inspection(db, seq, seen))
+
+    async def _move(self, clip: Clip, new: Status, job: Callable[[sqlite3.Connection], _T]) -> _T:
+        result = await self._writer.do(job)
         self._count(clip.status, new)
         self._arrivals[new].set()
+        return result
 
     def _count(self, old: Status, new: Status) -> None:
         self.counts[old] -= 1

@@ -171,7 +171,7 @@ async def audit_job(job: Job, api_key: str) -> Audit:
     async with AsyncExitStack() as stack:
         base_url = job.settings.api.url
         if job.settings.api.provider == "local":
-            base_url, _ = await stack.enter_async_context(local_studio(job.out / ".studio", job.settings.studio))
+            base_url, _ = await stack.enter_async_context(local_studio(job.out / ".studio", job.settings))
             api_key = ""
         elif not api_key:
             raise ConfigError("no API key: set AIMLAPI_API_KEY")

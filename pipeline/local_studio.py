@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import msgspec
+
 from pipeline.errors import UsageError, one_line
-from pipeline.settings import StudioSettings
+from pipeline.settings import Settings
 
 __all__ = ["local_studio"]
 
@@ -19,7 +21,7 @@ STOP_TIMEOUT_S = 5.0
 
 
 @asynccontextmanager
-async def local_studio(folder: Path, settings: StudioSettings) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+async def local_studio(folder: Path, settings: Settings) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
     """Run a studio while in the ``async with``; gives its base URL and its process.
 
     It is a process of its own, ended by the end of its standard input, so that it can't outlive a killed run. Its
@@ -29,18 +31,21 @@ async def local_studio(folder: Path, settings: StudioSettings) -> AsyncIterator[
         UsageError: it did not start; the text holds its last words.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    log_path = folder / "studio.log"
+    log_path, models_path = folder / "studio.log", folder / "models.json"
+    models_path.write_bytes(msgspec.json.encode(settings.models))
+    studio = settings.studio
     command = [
         sys.executable, "-m", "pipeline.studio", "--host", "127.0.0.1", "--port", "0", "--dir", str(folder),
-        "--quality", settings.quality, "--exit-with-stdin",
-        *(["--workers", str(settings.workers)] if settings.workers else []),
-        *(["--strict"] if settings.strict else []),
+        "--quality", studio.quality, "--exit-with-stdin",
+        "--models", str(models_path),
+        *(["--workers", str(studio.workers)] if studio.workers else []),
+        *(["--strict"] if studio.strict else []),
     ]  # fmt: skip
     with log_path.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
             # Ctrl-C goes to the whole group; the studio must outlast it until the run has left.
-            start_new_session=True, env=os.environ | {"PYTHONSAFEPATH": "1"},
+            start_new_session=True, env=_environment(),
         )  # fmt: skip
     try:
         yield await _base_url(process, log_path), process
@@ -53,6 +58,13 @@ async def local_studio(folder: Path, settings: StudioSettings) -> AsyncIterator[
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """This very package, from wherever the run was started; and no module that happens to lie in the working folder."""
+    home = Path(__file__).resolve().parent.parent
+    paths = [str(home), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(paths)}
 
 
 async def _base_url(process: asyncio.subprocess.Process, log_path: Path) -> str:

@@ -43,6 +43,14 @@ MAX_PIXELS = 120_000_000
 """Pictures beyond this are refused unread: they are decompression bombs, or of no use to a 1080p model."""
 
 _VOICE_FORMATS = {"mp3": "mp3", "wav": "wav", "w64": "wav", "mov,mp4,m4a,3gp,3g2,mj2": "m4a", "aac": "aac"}
+# What may be opened at all. FFmpeg's other demuxers include playlists, which read files that they name themselves;
+# Pillow's other formats include one that runs Ghostscript. Those listed and not taken are named in the refusal.
+_PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+_VOICE_OPTIONS = {
+    "format_whitelist": "mp3,wav,w64,aac,mov,mp4,m4a,3gp,3g2,mj2,ogg,flac,aiff,matroska,webm,png_pipe,jpeg_pipe,webp_pipe",
+    "protocol_whitelist": "file",
+}
+_CLIP_OPTIONS = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2", "protocol_whitelist": "file"}
 _PICTURE_CODECS = frozenset({"png", "mjpeg", "webp", "gif", "bmp", "tiff", "apng", "jpegls"})
 
 # FFmpeg's own words go to stderr past every handler; what matters reaches people through BadMedia.
@@ -96,11 +104,13 @@ def look_at_picture(path: Path) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's bomb warning: the check below is stricter
-            with Image.open(path) as image:
+            with Image.open(path, formats=_PICTURE_FORMATS) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     raise BadMedia(f"{width}x{height} pixels are more than {MAX_PIXELS // 1_000_000} megapixels")
-                picture = Picture((image.format or "unknown").lower(), width, height, size_bytes, _digest_of(path))
+                # A phone's MPO is a JPEG with more pictures behind the first.
+                kind = {"MPO": "JPEG"}.get(image.format or "", image.format or "unknown")
+                picture = Picture(kind.lower(), width, height, size_bytes, _digest_of(path))
                 image.draft("RGB", (width // 8, height // 8))
                 image.load()
     except BadMedia:
@@ -147,7 +157,7 @@ def look_at_voice(path: Path) -> Voice:
     if size_bytes == 0:
         raise BadMedia("is empty: export it again")
     try:
-        with av.open(os.fspath(path), mode="r", metadata_errors="ignore") as container:
+        with av.open(os.fspath(path), mode="r", metadata_errors="ignore", options=_VOICE_OPTIONS) as container:
             if not container.streams.audio:
                 codec = container.streams.video[0].codec_context.name if container.streams.video else "no"
                 kind = "a picture" if codec in _PICTURE_CODECS else "without a sound track"
@@ -162,6 +172,8 @@ def look_at_voice(path: Path) -> Voice:
         raise BadMedia(f"isn't a sound file that can be read ({error.strerror}): give MP3, WAV, M4A or AAC") from None
     if counted_s <= 0:
         raise BadMedia("holds no sound that can be decoded: export it again")
+    if declared_s is not None and name == "mp3" and abs(counted_s - declared_s) < 0.15:
+        counted_s = declared_s  # the encoder's padding is counted, and not heard
     if declared_s is not None and name in {"wav", "m4a"}:
         if counted_s < declared_s - 0.25:
             raise BadMedia(
@@ -215,7 +227,7 @@ def look_at_clip(path: Path) -> ClipFacts:
     with path.open("rb") as file:
         _walk_boxes(file, size_bytes)
     try:
-        with av.open(os.fspath(path), mode="r", metadata_errors="ignore") as container:
+        with av.open(os.fspath(path), mode="r", metadata_errors="ignore", options=_CLIP_OPTIONS) as container:
             if not container.streams.video:
                 raise BadMedia("has no picture track")
             if not container.streams.audio:

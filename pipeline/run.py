@@ -23,7 +23,8 @@ from pipeline.job import Job, Opened, Wishes
 from pipeline.local_studio import local_studio
 from pipeline.lock import OutLock
 from pipeline.pacing import Backoff, Outage, SubmitPace, window_for
-from pipeline.stages import DownloadStage, PollStage, ReconcileStage, RunContext, SubmitStage
+from pipeline.stages import DownloadStage, InspectStage, PollStage, ReconcileStage, RunContext, SubmitStage
+from pipeline.stages.backlog import first_of
 from pipeline.stages.links import is_private_host
 from pipeline.state import Overview, StateFile, StateView
 from pipeline.state.schema import connect_reader
@@ -186,13 +187,14 @@ async def _render(
             return False, None  # nothing to do: no server is started, no API is asked
         base_url, studio = job.settings.api.url, None
         if job.settings.api.provider == "local":
-            base_url, studio = await stack.enter_async_context(local_studio(job.out / ".studio", job.settings.studio))
+            base_url, studio = await stack.enter_async_context(local_studio(job.out / ".studio", job.settings))
             api_key = ""
         api = await stack.enter_async_context(ApiClient(base_url, api_key, job.settings.api.timeout_s))
         context = _context(job, state, api, events, opened)
         download = DownloadStage(context, allow_private=await asyncio.to_thread(is_private_host, base_url))
         stages: list[_Stage] = [
             SubmitStage(context, wishes.only), PollStage(context), ReconcileStage(context), download,
+            InspectStage(context),
         ]  # fmt: skip
         events.emit("start", job=job.name, base_url=base_url, rows={str(k): v for k, v in state.counts.items() if v})
         if opened.changed_total:
@@ -273,6 +275,11 @@ async def _watch(
         context.submitting_over.set()
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(submit), GRACE_S)
+        looking = next(stage for stage in stages if isinstance(stage, InspectStage))
+        if not interrupt.is_set() and not context.over.is_set():
+            await first_of(
+                job.settings.inspect.wait_s, looking.all_seen(), *(event.wait() for event in (interrupt, context.over))
+            )
     finally:
         tasks: list[asyncio.Task[Any]] = [submit, *others, *beside, *signals]
         for task in tasks:

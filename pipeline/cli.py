@@ -6,8 +6,11 @@ import asyncio
 import csv
 import json
 import os
+import shlex
 import signal
+import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,18 +20,24 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from pipeline.after_run import after_run
 from pipeline.audit import audit_job
-from pipeline.clip import Status
+from pipeline.clip import FailureCode, Status
 from pipeline.errors import AvatarBatchError, ManifestError, StopRun, UsageError, one_line
 from pipeline.job import Job, Wishes
 from pipeline.plan import make_plan
 from pipeline.progress import Progress
+from pipeline.remedies import FAILURES
+from pipeline.report import write_report
+from pipeline.report.catch_up import look_at_rest
 from pipeline.run import ExitCode, RunResult, run_job
 from pipeline.settings import api_key_from, load_settings
 from pipeline.state import StateView
+from pipeline.state.schema import damaged
 from pipeline.state.views import Record
 from pipeline.studio.options import StudioOptions
 from pipeline.studio.server import serve as serve_studio
+from pipeline.watch import serve_watch
 
 __all__ = ["main"]
 
@@ -48,11 +57,16 @@ def cli() -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What every command about a job is given."""
+    """What every command about a job is given.
+
+    Attributes:
+        command: how this job's commands are started, ``{}`` in place of the command's name.
+    """
 
     job: Job
     quiet: bool
     verbose: bool
+    command: str
 
 
 def _job_command(command: Callable[..., None]) -> click.Command:
@@ -78,7 +92,11 @@ def _job_command(command: Callable[..., None]) -> click.Command:
     ) -> None:
         overrides = {"budget.max_usd": budget, "submit.max_in_flight": _number(max_in_flight)}
         settings = load_settings(config, assignments=assignments, overrides=overrides)
-        command(_Call(Job.at(job, settings, out), quiet, verbose), **options)
+        words = ["avatar-batch", "{}", str(job), *(["--config", str(config)] if config else [])]
+        words += ["--out", str(out)] if out else []
+        words += [word for text in assignments if "secret" not in text for word in ("--set", text)]
+        again = " ".join(word if word == "{}" else shlex.quote(word) for word in words)
+        command(_Call(Job.at(job, settings, out), quiet, verbose, again), **options)
 
     return cli.command()(with_job)
 
@@ -137,19 +155,29 @@ def _render(call: _Call, wishes: Wishes, yes: bool) -> NoReturn:
             handle_signals=True,
         )
     )
+    report = after_run(call.job, call.command, result, lambda line: click.echo(f"avatar-batch: {line}", err=True))
     if not call.quiet:
-        _print_summary(call.job, result)
+        _print_summary(call, result, report)
     sys.exit(result.exit_code)
 
 
-def _print_summary(job: Job, result: RunResult) -> None:
+def _print_summary(call: _Call, result: RunResult, report: Path | None) -> None:
+    job = call.job
     rows, overview = result.overview.rows, result.overview
     parts = [f"{rows[Status.DONE]} of {overview.total} done"]
     parts += [f"{rows[status]} {status}" for status in Status if rows[status] and status is not Status.DONE]
     click.echo(f"{', '.join(parts)}; {overview.spent_usd:.2f} USD spent of about {overview.estimated_usd:.2f}")
     if rows[Status.FAILED] or rows[Status.UNCONFIRMED]:
         _print_failures(job)
+    with StateView(job.state_path) as view:
+        marked = view.marked()
+    if marked:
+        click.echo(
+            f"{marked} clip{'s look' if marked > 1 else ' looks'} wrong, which may be a false alarm: the report shows why"
+        )
     click.echo(f"clips: {job.out}{os.sep}   state: {job.state_path}   log: {job.out / 'run.log'}")
+    if report:
+        click.echo(f"report: {report}")
     if result.exit_code is ExitCode.INTERRUPTED:
         click.echo(f"interrupted; nothing is lost: avatar-batch run {job.manifest} goes on from here")
     elif result.stop_reason is not None:
@@ -157,14 +185,16 @@ def _print_summary(job: Job, result: RunResult) -> None:
 
 
 def _print_failures(job: Job) -> None:
-    shown = 0
+    shown: Counter[FailureCode] = Counter()
     with StateView(job.state_path) as view:
         for record in _bad_records(view):
-            shown += 1
-            if shown <= SHOWN_FAILURES:
+            shown[record.error_code or FailureCode.SERVER] += 1
+            if shown.total() <= SHOWN_FAILURES:
                 click.echo(f"  {record.id}: {record.error_code}: {record.error_message}")
-    if shown > SHOWN_FAILURES:
-        click.echo(f"  … and {shown - SHOWN_FAILURES} more: avatar-batch status {job.manifest}")
+    if shown.total() > SHOWN_FAILURES:
+        click.echo(f"  … and {shown.total() - SHOWN_FAILURES} more: avatar-batch status {job.manifest}")
+    for code, count in shown.most_common():
+        click.echo(f"{count} {code}: {FAILURES[code].todo}")
     click.echo(f"take failed rows up again with: avatar-batch retry {job.manifest}")
 
 
@@ -228,6 +258,26 @@ def _print_status_json(job: Job, view: StateView) -> None:
     for number, record in enumerate(view.records()):
         write((", " if number else "") + json.dumps(record.as_status(), ensure_ascii=False))
     write("]}\n")
+
+
+@_job_command
+@click.option("--no-look", is_flag=True, help="Don't look at clips that no run has looked at.")
+def report(call: _Call, no_look: bool) -> None:
+    """Write OUT/report.html: what is done, what failed and why, what it cost, which clips look wrong."""
+    if not no_look:
+        look_at_rest(call.job, Progress(quiet=call.quiet).clips_seen)
+    path = write_report(call.job, call.command)
+    if not call.quiet:
+        click.echo(str(path))
+
+
+@_job_command
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another address than loopback needs the token.")
+@click.option("--port", default=8766, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
+@click.option("--token", default="", help="What a browser must bring [beyond loopback: one is made up].")
+def watch(call: _Call, host: str, port: int, token: str) -> None:
+    """The report as a live page beside a run, on this machine's loopback; it reads and never writes."""
+    serve_watch(call.job, call.command, host=host, port=port, token=token, tell=click.echo)
 
 
 @_job_command
@@ -318,7 +368,13 @@ def _ending() -> Iterator[None]:
     except AvatarBatchError as error:
         click.echo(f"avatar-batch: {error}", err=True)
         sys.exit(ExitCode.FAILED_ROWS)
-    except KeyboardInterrupt:
+    except sqlite3.DatabaseError as error:
+        click.echo(f"avatar-batch: {damaged(Path('the state file'), one_line(str(error)))}", err=True)
+        sys.exit(ExitCode.USAGE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output left; Python would complain once more while it flushes at exit.
@@ -328,7 +384,7 @@ def _ending() -> Iterator[None]:
         if os.environ.get("AVATAR_BATCH_DEBUG"):
             raise
         click.echo(
-            f"avatar-batch: a fault of this program, the state file is whole ({_fault(error)}). Run again to go on; please "
+            f"avatar-batch: a fault of this program ({_fault(error)}). The state file keeps what is paid for: run again to go on. Please "
             "report it with OUT/run.log, or with the traceback that AVATAR_BATCH_DEBUG=1 shows",
             err=True,
         )
@@ -343,7 +399,7 @@ def main() -> None:
     """The console script."""
     signal.signal(signal.SIGTERM, _interrupt)
     with _ending():
-        cli(prog_name="avatar-batch")
+        sys.exit(cli.main(prog_name="avatar-batch", standalone_mode=False))
 
 
 def _interrupt(*_: object) -> None:

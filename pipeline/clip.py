@@ -104,6 +104,7 @@ class Clip:
         submitted_at, completed_at: Unix seconds; 0 where it has not happened.
         part: what is known of a download under way (JSON), empty without one.
         voice_s: of the current attempt where there is one, else of the row.
+        error_code: what an earlier run left it with, empty for none.
     """
 
     seq: int
@@ -130,3 +131,4 @@ class Clip:
     submitted_at: float
     completed_at: float
     part: str
+    error_code: str = ""

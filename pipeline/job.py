@@ -142,10 +142,11 @@ class Job:
             DiskFull: no room for the state file.
         """
         refuse_network_disk(self.out)
-        fresh = not self.state_path.exists()
+        fresh = False
         try:
-            if fresh:
+            if not self.state_path.exists():
                 create(self.state_path)
+                fresh = True
             with closing(connect(self.state_path)) as db:
                 return self._open(db, wishes, tell)
         except BaseException as error:

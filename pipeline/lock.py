@@ -12,7 +12,7 @@ from typing import Self
 
 from pipeline.errors import OutHeld, UsageError
 
-__all__ = ["OutLock"]
+__all__ = ["OutLock", "is_held"]
 
 
 class OutLock:
@@ -53,6 +53,27 @@ class OutLock:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._file)
+
+
+def is_held(out: Path) -> bool:
+    """Whether a live run works in OUT.
+
+    The lock is only tried when the process that last had it still lives, so that a look never gets in the way of a run
+    that starts.
+    """
+    try:
+        with open(out / "run.lock", "rb") as file:
+            me = json.loads(file.read(4096))
+            if me["host"] == socket.gethostname():
+                os.kill(int(me["pid"]), 0)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except PermissionError:
+        return True  # a process of somebody else's
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return False
 
 
 def _who(content: bytes) -> str:

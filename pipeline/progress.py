@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from typing import Any, TextIO
@@ -10,17 +11,23 @@ from typing import Any, TextIO
 import click
 from tqdm import tqdm
 
-from pipeline.clip import Status
+from pipeline.clip import FailureCode, Status
 from pipeline.events import Event
 from pipeline.job import Opened
+from pipeline.progress_line import line
+from pipeline.remedies import FAILURES
 from pipeline.run import Quote, RunWatcher
 from pipeline.stages import RunContext
 from pipeline.state import Overview
+from pipeline.tally import Tally
 
-__all__ = ["Progress", "duration"]
+__all__ = ["Progress"]
 
-PLAIN_EVERY_S = 30.0
 REFRESH_S = 0.5
+PLAIN_FIRST_S = 30.0
+PLAIN_MOST_S = 600.0
+SAID_OF_A_KIND = 5
+"""Failures of one code that are told as they happen; a thousand alike would only hide the others."""
 
 _TOLD = {
     "failed": "failed: {code}: {message}",
@@ -39,19 +46,12 @@ _TOLD_VERBOSE = {
     "unreachable": "the API can't be reached: {message}",
     "server_trouble": "the server is in trouble: {message}",
     "poll_trouble": "a poll got no answer: {message}",
+    "marked": "looks wrong: {marks}",
     "completed": "rendered in {render_s} s, downloading",
     "download_broken": "download broke at {bytes} bytes: {message}",
     "link_expired": "the link is no good: {message}",
     "done": "done: {output}",
 }
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: ``45 s``, ``12 min``, ``1 h 05 min``."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 class Progress(RunWatcher):
@@ -69,29 +69,46 @@ class Progress(RunWatcher):
         self._ask = ask
         self._stream = stream or sys.stderr
         self._quiet = quiet
+        self._verbose = verbose
         self._told = _TOLD | (_TOLD_VERBOSE if verbose else {})
         self._bar: tqdm[Any] | None = None
         self._context: RunContext | None = None
+        self._tally: Tally | None = None
         self._overview: Overview | None = None
-        self._began = 0.0
-        self._done_at_start = 0
         self._reading = False
+        self._said_times: dict[str, int] = {}
+        self._last_line = ""
+        utf8 = (getattr(self._stream, "encoding", "") or "").lower().replace("-", "") == "utf8"
+        self._separator = " · " if utf8 else ", "
 
     # --- before the stages -----------------------------------------------------------------------------------
 
     def rows_read(self, rows: int) -> None:
         """Show that a large manifest is being read."""
-        if rows % 1000 == 0 and not self._quiet and self._stream.isatty():
-            self._stream.write(f"\rchecking rows: {rows:,}")
+        if rows % 1000 == 0:
+            self._passing(f"checking rows: {rows:,}")
+
+    def clips_seen(self, number: int, total: int) -> None:
+        """Show that clips are being looked at."""
+        self._passing(f"looking at clips: {number + 1:,} of {total:,}")
+        if number + 1 == total:
+            self._passed()
+
+    def _passing(self, words: str) -> None:
+        if not self._quiet and self._stream.isatty():
+            self._stream.write(f"\r{words}")
             self._stream.flush()
             self._reading = True
 
-    def opened(self, opened: Opened, overview: Overview) -> None:
-        """Say what will be done."""
+    def _passed(self) -> None:
         if self._reading:
             self._stream.write("\r\033[K")
+            self._reading = False
+
+    def opened(self, opened: Opened, overview: Overview) -> None:
+        """Say what will be done."""
+        self._passed()
         self._overview = overview
-        self._done_at_start = overview.rows[Status.DONE]
         rows = overview.rows
         self._say(
             f"{overview.total} rows: {rows[Status.DONE]} done, {rows[Status.PENDING]} to render, "
@@ -124,65 +141,75 @@ class Progress(RunWatcher):
     # --- beside the stages -----------------------------------------------------------------------------------
 
     def started(self, context: RunContext) -> None:
-        """Begin to show."""
+        """Begin to show: from where the job stands, not from nothing."""
         self._context = context
-        self._began = context.now()
+        if self._overview is not None:
+            self._tally = Tally(context, self._overview)
         if self._stream.isatty() and not self._quiet:
-            total = sum(context.state.counts.values())
             self._bar = tqdm(
-                total=total, initial=self._done_at_start, unit="clip", dynamic_ncols=True, file=self._stream,
-                bar_format="{percentage:3.0f}%|{bar}| {postfix}", leave=False, mininterval=0,
+                total=sum(context.state.counts.values()), initial=context.state.counts[Status.DONE],
+                file=self._stream, bar_format="{percentage:3.0f}%|{bar}| {desc}", dynamic_ncols=True, leave=False,
+                mininterval=0, disable=False,
             )  # fmt: skip
             self._show()
 
     async def refresh(self) -> None:
-        """Keep the line true until cancelled."""
+        """Keep the line true until cancelled; where lines stay (a pipe, a CI log), ever fewer of them."""
+        plain_s = PLAIN_FIRST_S
         while True:
-            await asyncio.sleep(REFRESH_S if self._bar is not None else PLAIN_EVERY_S)
+            await asyncio.sleep(REFRESH_S if self._bar is not None else plain_s)
+            plain_s = min(PLAIN_MOST_S, plain_s * 1.25)
             self._show()
 
     def on_event(self, event: Event) -> None:
-        """Tell what people should know at once."""
+        """Tell what people should know at once, and count the rest."""
+        if self._tally is not None:
+            self._tally.take(event)
         form = self._told.get(event.action)
-        if form is not None:
-            known = {"code": "", "message": "", **event.details}
-            self._say(f"{event.row}: {form.format(**known)}" if event.row else form.format(**known), always=True)
+        if form is None:
+            return
+        kind = str(event.details.get("code", event.action))
+        times = self._said_times[kind] = self._said_times.get(kind, 0) + 1
+        if times > SAID_OF_A_KIND and not self._verbose:
+            if times == SAID_OF_A_KIND + 1:
+                self._say(f"more of the kind {kind!r} are counted, not told: the report has them all", always=True)
+            return
+        known = {"code": "", "message": "", **event.details}
+        self._say(f"{event.row}: {form.format(**known)}" if event.row else form.format(**known), always=True)
+        if times == 1 and event.action in {"failed", "unconfirmed"} and kind in set(FailureCode):
+            self._say(f"  {FAILURES[FailureCode(kind)].todo}")
 
     def ended(self) -> None:
-        """Take the line away."""
-        self._show()
+        """Take the line away; where lines stay, leave the last word."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+        else:
+            self._show()
         self._context = None
 
     def _show(self) -> None:
-        context = self._context
-        if context is None:
+        if self._context is None or self._tally is None:
             return
-        line = self._line(context)
+        standing = self._tally.standing()
         if self._bar is not None:
-            self._bar.n = context.state.counts[Status.DONE]
-            self._bar.set_postfix_str(line, refresh=True)
+            columns = self._columns()
+            self._bar.n = standing.counts[Status.DONE]
+            # The words first: the bar takes what they leave, and some columns if it is little.
+            self._bar.set_description_str(
+                line(standing, columns - 8 - min(24, columns // 8), self._separator), refresh=True
+            )
         elif not self._quiet:
-            self._say(line)
+            words = line(standing, 1000, self._separator)
+            if words != self._last_line:
+                self._say(words)
+                self._last_line = words
 
-    def _line(self, context: RunContext) -> str:
-        counts = context.state.counts
-        total = sum(counts.values())
-        parts = [f"{counts[Status.DONE]}/{total} done"]
-        parts += [f"{counts[status]} {status}" for status in (Status.FAILED, Status.UNCONFIRMED) if counts[status]]
-        rendering = counts[Status.RENDERING] + counts[Status.SUBMITTING]
-        parts.append(f"{rendering} rendering (limit {context.pace.window.size})")
-        if counts[Status.DOWNLOADING]:
-            parts.append(f"{counts[Status.DOWNLOADING]} downloading")
-        if self._overview is not None:
-            parts.append(f"{context.budget.committed_usd:.2f} of {self._overview.estimated_usd:.2f} USD")
-        finished = counts[Status.DONE] - self._done_at_start
-        left = total - counts[Status.DONE] - counts[Status.FAILED] - counts[Status.UNCONFIRMED]
-        if finished > 0 and left > 0:
-            parts.append(f"{duration((context.now() - self._began) / finished * left)} left")
-        return ", ".join(parts)
+    def _columns(self) -> int:
+        try:
+            return max(20, os.get_terminal_size(self._stream.fileno()).columns or 80)
+        except (OSError, ValueError):
+            return 80
 
     def _say(self, line: str, *, always: bool = False) -> None:
         if self._quiet and not always:

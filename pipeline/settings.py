@@ -25,9 +25,12 @@ __all__ = [
     "AssetSettings",
     "BudgetSettings",
     "DownloadSettings",
+    "InspectSettings",
+    "NotifySettings",
     "OutputSettings",
     "PollSettings",
     "ReconcileSettings",
+    "ReportSettings",
     "RetrySettings",
     "Settings",
     "StudioSettings",
@@ -126,6 +129,48 @@ class OutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     template: str = "{id}.mp4"
 
 
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class InspectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How finished clips are looked at, and what marks one; a mark changes nothing but what people see.
+
+    ``seconds`` of picture are looked at, in three stretches of a longer clip; ``wait_s`` is how long the end of a run
+    waits for clips that have not been looked at yet.
+    """
+
+    enabled: bool = True
+    seconds: PositiveFloat = 12.0
+    wait_s: FloatFromZero = 60.0
+    silence_db: Annotated[float, msgspec.Meta(ge=-120, le=0)] = -50.0
+    min_similarity: Share = 0.6
+    max_offset_ms: FloatFromZero = 200.0
+    max_missing_s: FloatFromZero = 0.3
+    max_black_share: Share = 0.5
+    max_still_share: Share = 0.8
+    min_mouth: Annotated[float, msgspec.Meta(ge=-1, le=1)] = 0.12
+
+
+class ReportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``report.html``: whether each run's end writes it, and how many clips it shows (those that need people first)."""
+
+    after_run: bool = True
+    max_clips: PositiveInt = 5000
+
+
+class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who is told when a run ends: a command (the summary on its standard input), a URL (the summary as a POST).
+
+    ``secret`` signs the POST; it is best given as ``AVATAR_BATCH__NOTIFY__SECRET``.
+    """
+
+    command: str = ""
+    url: str = ""
+    secret: str = ""
+    timeout_s: PositiveFloat = 30.0
+    attempts: PositiveInt = 4
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All settings of a job. ``models`` extends the catalogue of models."""
 
@@ -139,6 +184,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     studio: StudioSettings = StudioSettings()
     budget: BudgetSettings = BudgetSettings()
     output: OutputSettings = OutputSettings()
+    inspect: InspectSettings = InspectSettings()
+    report: ReportSettings = ReportSettings()
+    notify: NotifySettings = NotifySettings()
     models: dict[str, dict[str, Any]] = {}
 
     @property

@@ -52,6 +52,7 @@ CREDITS_PER_USD = 2_000_000
 
 KNOWN_UNFINISHED = frozenset({"queued", "generating", "waiting", "active"})
 _ID = re.compile(r"[\x21-\x7e]{1,512}")
+_URL = re.compile(r"[\x21-\x7e]{1,8000}")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
@@ -186,7 +187,10 @@ def decipher_retrieve(status: int, headers: Mapping[str, str], body: bytes) -> G
     if word in {"completed", "succeeded"}:
         video = answer.get("video")
         url = _text(video, "url") if isinstance(video, Mapping) else ""
-        return Generation(word, "completed", url or None, _cost_usd(answer), request_id=request_id)
+        # A link is printable ASCII; anything else is none, and is not kept.
+        return Generation(
+            word, "completed", url if _URL.fullmatch(url) else None, _cost_usd(answer), request_id=request_id
+        )
     return Generation(one_line(word, 40), "rendering", request_id=request_id)
 
 

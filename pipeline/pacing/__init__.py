@@ -1,8 +1,10 @@
-"""How fast: backoff, submit pace, outage, poll plan. Pure decisions; time and chance are handed in."""
+"""How fast: backoff, the window of clips, rates, outages, poll times. Pure decisions; time and chance are handed in."""
 
 from pipeline.pacing.backoff import Backoff
 from pipeline.pacing.outage import Outage
 from pipeline.pacing.poll_plan import AdaptivePlan, FixedPlan, PollPlan, poll_plan_for
+from pipeline.pacing.poll_queue import PollQueue
+from pipeline.pacing.request_rate import RequestRate
 from pipeline.pacing.submit_pace import SubmitPace
 from pipeline.pacing.window import AdaptiveWindow, FixedWindow, Window, window_for
 
@@ -14,6 +16,8 @@ __all__ = [
     "FixedWindow",
     "Outage",
     "PollPlan",
+    "PollQueue",
+    "RequestRate",
     "SubmitPace",
     "Window",
     "poll_plan_for",

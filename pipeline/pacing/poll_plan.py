@@ -2,94 +2,116 @@
 
 from __future__ import annotations
 
-import bisect
-import random
-from collections import deque
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from pipeline.pacing.render_times import RenderTimes
 
 __all__ = ["AdaptivePlan", "FixedPlan", "PollPlan", "poll_plan_for"]
 
 
 class PollPlan(Protocol):
-    """Plans polls from how long clips have rendered."""
+    """Plans polls from how long clips have rendered. Ages are seconds since the submit; a clip is whatever names it."""
 
-    def gap_s(self, age_s: float) -> float:
-        """Seconds until the next poll of a clip that has been rendering for ``age_s``."""
+    @property
+    def version(self) -> int:
+        """Changes when earlier gaps are out of date."""
 
-    def completed(self, render_s: float) -> None:
-        """A clip was seen to be ready after so long."""
+    def gap_s(self, seen_s: float, voice_s: float) -> float:
+        """Seconds after a clip was seen rendering at age ``seen_s`` until it is worth asking again.
+
+        Args:
+            seen_s: 0 right after the submit.
+            voice_s: its seconds of voice; 0 if not known.
+        """
+
+    def renders(self, clip: Hashable, age_s: float, voice_s: float) -> None:
+        """At this age the clip was not ready; 0: it was just sent. What is not told of is not learned from."""
+
+    def ready(self, clip: Hashable, age_s: float, voice_s: float) -> None:
+        """The clip was asked for at this age and was ready."""
+
+    def gone(self, clip: Hashable) -> None:
+        """The clip ended in another way, or is not asked for any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class FixedPlan:
-    """Every ``interval_s``, a tenth more or less, so that clips that started together are not polled in bursts."""
+    """Every ``interval_s``."""
 
     interval_s: float
-    rng: random.Random
+    version: int = 0
 
-    def gap_s(self, age_s: float) -> float:
+    def gap_s(self, seen_s: float, voice_s: float) -> float:
         """The same for every age."""
-        return self.interval_s * self.rng.uniform(0.9, 1.1)
+        return self.interval_s
 
-    def completed(self, render_s: float) -> None:
+    def renders(self, clip: Hashable, age_s: float, voice_s: float) -> None:
         """Nothing to learn."""
+
+    def ready(self, clip: Hashable, age_s: float, voice_s: float) -> None:
+        """Nothing to learn."""
+
+    def gone(self, clip: Hashable) -> None:
+        """Nothing to learn."""
+
+
+NOTICE_SHARE = 0.01
+"""Of the typical render time: the mean notice where none is wished for."""
 
 
 @dataclass(slots=True)
 class AdaptivePlan:
-    """Polls where clips end, as this run has shown it.
-
-    Cold, the gaps grow with the clip's age (a seventh of it), so a render time that nobody knows is noticed within
-    that share of itself, whether it is a second or an hour; an expected time only lengthens what it can't hurt by
-    more than that. Warm, a clip rests until the earliest share of clips was ready, is asked often while most of
-    them end, and ever more rarely once it is late.
+    """Polls where clips end, as this run has shown it (see ``render_curve`` for why these gaps are the cheapest).
 
     Attributes:
-        interval_s: the shortest gap.
-        expected_s: a typical render time to start from; 0 for none.
+        interval_s: the shortest gap between two polls of a clip; the first may come sooner.
+        notice_s: the mean time wanted from a clip's being ready until that is noticed; 0 for a hundredth of the
+            typical render time. Half of it takes twice the polls.
+        times: what is known of render times.
     """
 
     interval_s: float
-    expected_s: float
-    rng: random.Random
-    growth: float = 1 / 7
-    warm_after: int = 8
-    _recent: deque[float] = field(default_factory=lambda: deque(maxlen=200))
-    _sorted: list[float] = field(default_factory=list)
+    notice_s: float = 0.0
+    times: RenderTimes = field(default_factory=lambda: RenderTimes(0.0))
 
-    def gap_s(self, age_s: float) -> float:
-        """See the class."""
-        gap = self._warm_gap_s(age_s) if len(self._sorted) >= self.warm_after else self._cold_gap_s(age_s)
-        return max(self.interval_s, gap) * self.rng.uniform(0.9, 1.1)
+    @property
+    def version(self) -> int:
+        """Changes when earlier gaps are out of date."""
+        return self.times.version
 
-    def completed(self, render_s: float) -> None:
-        """Learn from it; the oldest of 200 is forgotten."""
-        if len(self._recent) == self._recent.maxlen:
-            self._sorted.pop(bisect.bisect_left(self._sorted, self._recent[0]))
-        self._recent.append(render_s)
-        bisect.insort(self._sorted, render_s)
+    def gap_s(self, seen_s: float, voice_s: float) -> float:
+        """Until ∫sqrt(h)dt has grown by 2·notice/J, h being the hazard of a clip with this voice."""
+        curve, scale = self.times.curve, self.times.scale(voice_s)
+        notice_s = self.notice_s or NOTICE_SHARE * curve.typical_s
+        # Of a render time that is stretched by s the hazard is 1/s of that at 1/s of the age, its integral grows by sqrt(s).
+        step = 2 * max(notice_s, self.interval_s / 2) / curve.effort / scale**0.5
+        seen_s /= scale
+        due_s = curve.age_at(curve.cumulated(seen_s) + step)
+        shortest_s = self.interval_s / scale if seen_s else 0.0
+        if seen_s < curve.late_s:
+            # Where clips are quicker than polls may be, one poll when nearly all are ready is best.
+            due_s = min(due_s, max(curve.late_s, seen_s + shortest_s))
+        return max(shortest_s, due_s - seen_s) * scale
 
-    def _cold_gap_s(self, age_s: float) -> float:
-        gap = self.growth * age_s
-        if self.expected_s and 0.5 * self.expected_s <= age_s <= 2 * self.expected_s:
-            return min(gap, self.expected_s / 20)
-        return gap
+    def renders(self, clip: Hashable, age_s: float, voice_s: float) -> None:
+        """At this age the clip was not ready; 0: it was just sent. What is not told of is not learned from."""
+        self.times.renders(clip, age_s, voice_s)
 
-    def _warm_gap_s(self, age_s: float) -> float:
-        early, late = self._quantile(0.05), self._quantile(0.95)
-        if age_s < 0.9 * early:
-            return 0.9 * early - age_s
-        if age_s <= late:
-            return max(late - early, 0.05 * late) / 10
-        return max((late - early) / 10, self.growth * (age_s - late), 0.02 * age_s)
+    def ready(self, clip: Hashable, age_s: float, voice_s: float) -> None:
+        """The clip was asked for at this age and was ready."""
+        self.times.ready(clip, age_s, voice_s)
 
-    def _quantile(self, share: float) -> float:
-        return self._sorted[int(share * (len(self._sorted) - 1))]
+    def gone(self, clip: Hashable) -> None:
+        """The clip ended in another way, or is not asked for any more."""
+        self.times.gone(clip)
 
 
 def poll_plan_for(
-    strategy: Literal["adaptive", "fixed"], interval_s: float, expected_s: float, rng: random.Random
+    strategy: Literal["adaptive", "fixed"], interval_s: float, expected_s: float, notice_s: float = 0.0
 ) -> PollPlan:
     """The plan that ``poll.strategy`` asks for."""
-    return FixedPlan(interval_s, rng) if strategy == "fixed" else AdaptivePlan(interval_s, expected_s, rng)
+    if strategy == "fixed":
+        return FixedPlan(interval_s)
+    return AdaptivePlan(interval_s, notice_s, RenderTimes(expected_s))

@@ -21,11 +21,11 @@ from itertools import accumulate
 
 __all__ = ["BINS", "Curve", "Seen", "bin_of", "fit_curve"]
 
-SHORTEST_S = 0.05
-STEP = 0.025
-"""Width of a bin in log seconds: 2.5 %."""
-BINS = 610
-"""Up to 2·10⁵ s, beyond two days."""
+SHORTEST_S = 0.01
+STEP = 0.03
+"""Width of a bin in log seconds: 3 %."""
+BINS = 544
+"""Up to 1.2·10⁵ s, more than a day."""
 
 _ENDS_S = [SHORTEST_S * math.exp(STEP * j) for j in range(BINS + 1)]
 _MIDS_LOG = [math.log(SHORTEST_S) + STEP * (j + 0.5) for j in range(BINS)]
@@ -35,10 +35,14 @@ TAIL_SLOPE = 1.5
 """Of the log-logistic tails: their hazard tends to this over the age, so a clip far too late is asked ever more rarely."""
 LEAST_TAIL = 0.02
 STRONGEST_PRIOR = 8.0
+_POWERS = [math.exp(TAIL_SLOPE * z) for z in _MIDS_LOG]
+_ROOT_2, _ROOT_2PI = math.sqrt(2.0), math.sqrt(2.0 * math.pi)
+EFFORT_GUESS = 0.7
+"""J over the root of the typical time, for a log-normal of middling spread (0.25)."""
 SPREAD_GUESS, SPREAD_GUESS_WEIGHT = 0.3, 1.0
-COLD_HAZARD = 0.15
-COLD_SHARE = 7.0
-"""A lone clip that nothing is known of is asked after each seventh of its age."""
+COLD_HAZARD = 0.1
+COLD_SHARE = 4.0
+"""A young clip that nothing is known of is asked after each quarter of its age."""
 
 
 def bin_of(seconds: float) -> int:
@@ -69,13 +73,14 @@ class Curve:
     """What is believed of render times.
 
     Attributes:
-        typical_s: the median.
+        typical_s, late_s: the median, and the age at which 19 of 20 are ready (inf while nothing is known).
         effort: J, ∫sqrt(f·S)dt: its square is twice the least product of polls and notice.
         density: the believed share of clips that end in each bin.
         mean_log, spread: of the fitted log-normal; the spread is 0 where nothing was fitted.
     """
 
     typical_s: float
+    late_s: float
     effort: float
     density: Sequence[float]
     mean_log: float
@@ -120,16 +125,14 @@ def fit_curve(seen: Seen, expected_s: float, guess: tuple[float, float] | None =
     at_risk = _suffix_sums([a + b for a, b in zip(seen.events, seen.left, strict=True)])
     events = _smooth(seen.events, reach)
     at_risk = _smooth(at_risk, reach)
-    hazard = [
-        (strength * h + e / STEP) / (strength + n) for h, e, n in zip(prior, events, at_risk, strict=True)
-    ]
+    hazard = [(strength * h + e / STEP) / (strength + n) for h, e, n in zip(prior, events, at_risk, strict=True)]
     return _curve(hazard, mean, spread, math.exp(mean) if known < 3 else 0.0)
 
 
 def _curve(hazard: Sequence[float], mean: float, spread: float, typical_s: float) -> Curve:
     """Hazards are of log seconds: that of seconds is h/t, and a bin is t·STEP seconds wide."""
     roots = [math.sqrt(h * t) * STEP for h, t in zip(hazard, _MIDS_S, strict=True)]
-    lasting, effort, median_s = 1.0, 0.0, 0.0
+    lasting, effort, median_s, late_s = 1.0, 0.0, 0.0, math.inf
     density = []
     for h, root, t in zip(hazard, roots, _MIDS_S, strict=True):
         ending = lasting * -math.expm1(-h * STEP)
@@ -138,37 +141,45 @@ def _curve(hazard: Sequence[float], mean: float, spread: float, typical_s: float
         lasting -= ending
         if not median_s and lasting <= 0.5:
             median_s = t
+        if late_s == math.inf and lasting <= 0.05 and spread:
+            late_s = t
     if not spread:
         # Nothing is known: the effort of a log-normal of middling spread.
-        effort = 0.7 * math.sqrt(typical_s)
-    return Curve(typical_s or median_s, effort, density, mean, spread, list(accumulate(roots)))
+        effort = EFFORT_GUESS * math.sqrt(typical_s)
+    return Curve(typical_s or median_s, late_s, effort, density, mean, spread, list(accumulate(roots)))
 
 
 def _cold_prior(typical_s: float) -> list[float]:
     """Any age is possible, that which was named a little more than others."""
-    c = 0.02 * typical_s / (0.7 * math.sqrt(typical_s))
+    c = 0.02 * typical_s / (EFFORT_GUESS * math.sqrt(typical_s))
+    burst = (COLD_SHARE * c) ** 2
     return [
-        COLD_HAZARD + min(50.0, (COLD_SHARE * c) ** 2 / t) * (t < typical_s) + _logistic((math.log(t / typical_s)) * TAIL_SLOPE)
-        for t in _MIDS_S
+        COLD_HAZARD + (min(50.0, burst / t) if t < typical_s else 0.0) + r / (1 + r)
+        for t, r in zip(_MIDS_S, _odds(math.log(typical_s)), strict=True)
     ]
 
 
 def _prior(mean: float, spread: float, tail: float) -> list[float]:
     """Hazards of a log-normal with a share of log-logistic tails."""
     hazards = []
-    for z in _MIDS_LOG:
+    scale = (1 - tail) / (spread * _ROOT_2PI)
+    for z, r in zip(_MIDS_LOG, _odds(mean), strict=True):
         u = (z - mean) / spread
-        x = _logistic((z - mean) * TAIL_SLOPE)
-        density, lasting = tail * TAIL_SLOPE * x * (1 - x), tail * (1 - x)
-        if u < 7:
-            density += (1 - tail) * math.exp(-u * u / 2) / (spread * 2.5066282746310002)
-            lasting += (1 - tail) * 0.5 * math.erfc(u / 1.4142135623730951)
-        hazards.append(density / lasting if lasting > 1e-12 else TAIL_SLOPE)
+        lasting = tail / (1 + r)
+        density = TAIL_SLOPE * lasting * r / (1 + r)
+        if u < -6:
+            lasting += 1 - tail
+        elif u < 6:
+            density += scale * math.exp(-u * u / 2)
+            lasting += (1 - tail) * 0.5 * math.erfc(u / _ROOT_2)
+        hazards.append(density / lasting)
     return hazards
 
 
-def _logistic(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x > -500 else 0.0
+def _odds(mean: float) -> list[float]:
+    """Of having ended, by a log-logistic law."""
+    factor = math.exp(-TAIL_SLOPE * mean)
+    return [factor * power for power in _POWERS]
 
 
 def _fit_log_normal(seen: Seen, known: float, guess: tuple[float, float] | None) -> tuple[float, float]:
@@ -191,8 +202,8 @@ def _fit_log_normal(seen: Seen, known: float, guess: tuple[float, float] | None)
             u = (z - mean) / spread
             if u < -4:
                 continue  # it says next to nothing
-            beyond = 0.5 * math.erfc(u / 1.4142135623730951)
-            mills = math.exp(-u * u / 2) / 2.5066282746310002 / beyond if u < 6 else u + 1 / u
+            beyond = 0.5 * math.erfc(u / _ROOT_2)
+            mills = math.exp(-u * u / 2) / _ROOT_2PI / beyond if u < 6 else u + 1 / u
             if u > 3:
                 n *= math.exp(3 - u)  # a clip far too late tells of trouble, not of the others' render time
             value = mean + spread * mills

@@ -11,9 +11,13 @@ from pipeline.pacing.render_curve import Curve, Seen, bin_of, fit_curve, spread_
 
 __all__ = ["Observation", "RenderTimes"]
 
-REMEMBERED = 256
+REMEMBERED = 1024
 HALF_LIFE = 96
-"""Clips after which an observation counts half: render times drift with the hour."""
+"""Clips after which an observation counts half (or as many as render at once, if more): times drift with the hour.
+
+Clips are counted by their start, those that render included: were it by their end, the quick ones of a burst would
+fade beside the slow ones that still render."""
+COLD_CLIPS = 20
 SLOPE_CLIPS = 12
 """Clips from which on the voice's length may be believed to matter."""
 
@@ -25,6 +29,7 @@ class Observation:
     after_s: float
     by_s: float
     voice_s: float
+    number: int = 0
 
 
 @dataclass(slots=True)
@@ -44,7 +49,8 @@ class RenderTimes:
     slope: float = 0.0
     curve: Curve = field(init=False)
     _past: deque[Observation] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
-    _rendering: dict[Hashable, tuple[float, float]] = field(default_factory=dict)
+    _rendering: dict[Hashable, tuple[float, float, int]] = field(default_factory=dict)
+    _started: int = 0
     _ended: int = 0
     _waited: int = 0
     _typical_voice_log: float = 0.0
@@ -63,28 +69,33 @@ class RenderTimes:
         return tuple(self._past)
 
     def renders(self, clip: Hashable, age_s: float, voice_s: float) -> None:
-        """At this age it was not ready."""
-        self._rendering[clip] = (age_s, voice_s)
-        self._waited += 1
-        if self._waited >= max(8, len(self._rendering) // 4):
+        """At this age (0: it was just sent) it was not ready."""
+        known = self._rendering.get(clip)
+        if known is None:
+            self._started += 1
+        self._rendering[clip] = (age_s, voice_s, known[2] if known else self._started)
+        self._waited += age_s > 0
+        # While little is known, that clips still render is most of the news: a few scouts spare all others a poll.
+        if self._waited >= (4 if len(self._past) < COLD_CLIPS else max(128, 4 * len(self._rendering))):
             self._fit()
 
     def ready(self, clip: Hashable, age_s: float, voice_s: float) -> None:
         """At this age it was ready."""
-        after_s, _ = self._rendering.pop(clip, (0.0, voice_s))
-        if after_s <= 0 or age_s > 1.6 * after_s + 2.0:
-            # Nobody looked for long (a run that was away): it tells next to nothing.
+        known = self._rendering.pop(clip, None)
+        if known is None:
+            # Nobody looked while it rendered (the run was away): when it was ready can't be told.
             return
-        self._past.append(Observation(after_s, age_s, voice_s))
+        after_s, _, number = known
+        self._past.append(Observation(after_s, max(age_s, after_s + 1e-3), voice_s, number))
         self._ended += 1
         if self._ended >= max(1, len(self._past) // 10):
             self._fit()
 
     def gone(self, clip: Hashable) -> None:
         """It ended without ever being ready, so it only tells that it was not until then."""
-        after_s, voice_s = self._rendering.pop(clip, (0.0, 0.0))
+        after_s, voice_s, number = self._rendering.pop(clip, (0.0, 0.0, 0))
         if after_s > 0:
-            self._past.append(Observation(after_s, math.inf, voice_s))
+            self._past.append(Observation(after_s, math.inf, voice_s, number))
 
     def scale(self, voice_s: float) -> float:
         """How much longer than the typical clip one of so many seconds of voice renders."""
@@ -97,8 +108,9 @@ class RenderTimes:
         self._fit_slope()
         seen = Seen.nothing()
         believed = self.curve.density
-        weight, fade = 1.0, 0.5 ** (1 / HALF_LIFE)
-        for one in reversed(self._past):
+        fade = 0.5 ** (1 / max(HALF_LIFE, len(self._rendering)))
+        for one in self._past:
+            weight = fade ** (self._started - one.number)
             scale = self.scale(one.voice_s)
             low = bin_of(one.after_s / scale)
             if one.by_s == math.inf:
@@ -107,9 +119,8 @@ class RenderTimes:
                 high = bin_of(one.by_s / scale)
                 for j, share in enumerate(spread_over(believed[low : high + 1]), low):
                     seen.events[j] += weight * share
-            weight *= fade
-        for age_s, voice_s in self._rendering.values():
-            seen.left[bin_of(age_s / self.scale(voice_s))] += 1.0
+        for age_s, voice_s, number in self._rendering.values():
+            seen.left[bin_of(age_s / self.scale(voice_s))] += fade ** (self._started - number)
         guess = (self.curve.mean_log, self.curve.spread) if self.curve.spread else None
         self.curve = fit_curve(seen, self.expected_s, guess)
         self.version += 1

@@ -1,13 +1,35 @@
-"""When the next submit may go: the window, the rate, and what refusals taught."""
+"""When the next submit may go: the window, the rates, and what refusals taught.
+
+A 429 says that there was too much of something, and not of what. What follows tells: when polls are refused as well,
+there were too many requests in all; when one more is taken though no clip has ended, there were too many submits in
+too short a time; when nothing is taken until a clip ends, too many render at once.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.pacing.backoff import Backoff
-from pipeline.pacing.window import Window
+from pipeline.pacing.request_rate import RequestRate
+from pipeline.pacing.window import AdaptiveWindow, Window
 
 __all__ = ["SubmitPace"]
+
+TRIES_S = (1.0, 4.0, 15.0, 60.0)
+"""Pauses before a submit that only asks what a refusal meant; the last outlasts a limit a minute."""
+HINDSIGHT_S = 15.0
+"""When a submit was taken though no clip seemed to have ended, one may have, unseen: so long is waited for that news."""
+
+
+@dataclass(slots=True)
+class _Doubt:
+    """A refusal of unknown meaning, met while ``level`` clips rendered."""
+
+    level: int
+    since: float
+    try_at: float
+    tries: int = 0
+    taken_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -16,50 +38,110 @@ class SubmitPace:
 
     Attributes:
         window: clips rendering at once.
-        per_minute: submits a minute, evenly spaced; 0 for no limit.
+        per_minute: submits a minute that the user allows, evenly spaced; 0 for no limit.
         backoff: the waits after refusals and failures in a row.
+        requests: the rate of submits and polls together; the poller keeps to it as well.
+        submits: the rate of submits alone.
     """
 
     window: Window
     per_minute: float
     backoff: Backoff
-    _next_at: float = 0.0
+    requests: RequestRate = field(init=False)
+    submits: RequestRate = field(init=False)
     _closed_until: float = 0.0
     _refusals: int = 0
+    _doubt: _Doubt | None = None
+    _sure: bool = False
+
+    def __post_init__(self) -> None:
+        self.requests = RequestRate(self.backoff)
+        self.submits = RequestRate(self.backoff, self.per_minute)
 
     def wait_s(self, now: float, in_flight: int) -> float | None:
         """Seconds until the next submit may go; None: not before a clip ends."""
-        if in_flight >= self.window.size:
-            return None
-        return max(0.0, self._next_at - now, self._closed_until - now)
+        self._look_back(now, in_flight)
+        wait_s = max(
+            0.0, self._closed_until - now, self.submits.wait_s(now, "submit"), self.requests.wait_s(now, "submit")
+        )
+        if in_flight < self.window.size:
+            return wait_s
+        return max(wait_s, self._doubt.try_at - now) if self._doubt else None
 
     def started(self, now: float) -> None:
         """A submit goes out."""
-        if self.per_minute:
-            self._next_at = max(self._next_at, now) + 60.0 / self.per_minute
+        self.submits.sent(now, "submit")
+        self.requests.sent(now, "submit")
+        doubt = self._doubt
+        if doubt and now >= doubt.try_at and doubt.taken_at is None:
+            doubt.tries += 1
+            # The last word: refused once more, it is the number of clips.
+            doubt.try_at = now + TRIES_S[min(doubt.tries, len(TRIES_S) - 1)]
 
-    def accepted(self, in_flight: int) -> None:
-        """It was taken."""
+    def accepted(self, now: float, in_flight: int, rendering: int) -> None:
+        """It was taken, while so many others were under way and so many of these were known to render."""
         self._refusals = 0
-        self.window.accepted(in_flight)
+        self.submits.answered(now)
+        self.requests.answered(now)
+        doubt = self._doubt
+        if doubt and rendering >= doubt.level and doubt.taken_at is None:
+            doubt.taken_at = now
+            doubt.try_at = now + HINDSIGHT_S
+        self.window.accepted(in_flight, rendering)
 
     def refused(self, now: float, in_flight: int, retry_after_s: float | None = None) -> None:
         """429: one too many, or too soon."""
-        self.window.refused(in_flight)
+        if self.requests.refused_lately(now):
+            self.requests.refused(now, retry_after_s)
+            return
+        if self.submits.refused_lately(now) or self.submits.strained(now):
+            self.submits.refused(now, retry_after_s)
+            return
+        # Requests that were in the air together are refused together: that counts once.
+        fresh = now >= self._closed_until
+        expected = self.window.refused(in_flight, again=fresh and self._refusals > 0)
+        if fresh:
+            self._refusals += 1
+        self._wonder(now, in_flight)
+        if expected and retry_after_s is None:
+            return  # the window is full: the next goes when a clip ends
         self._close(now, retry_after_s)
+
+    def _look_back(self, now: float, in_flight: int) -> None:
+        doubt = self._doubt
+        if doubt and doubt.taken_at is not None and now >= doubt.try_at:
+            # No clip had made room: what was refused was the haste.
+            self._doubt = None
+            if isinstance(self.window, AdaptiveWindow):
+                self.window.forget(in_flight + 1)
+            self.submits.overrun(doubt.since, doubt.taken_at)
+
+    def _wonder(self, now: float, in_flight: int) -> None:
+        if self._sure or not isinstance(self.window, AdaptiveWindow):
+            return
+        doubt = self._doubt
+        if doubt is None:
+            self._doubt = _Doubt(in_flight, now, now + TRIES_S[0])
+            return
+        doubt.level = min(doubt.level, in_flight)
+        doubt.taken_at = None
+        if doubt.tries >= len(TRIES_S):
+            self._doubt, self._sure = None, True
 
     def failed(self, now: float) -> None:
         """The API could not be reached."""
+        if now >= self._closed_until:
+            self._refusals += 1
         self._close(now, None)
 
     def clip_ended(self, now: float) -> None:
         """A clip rendered to its end, so there is room again where room was what lacked."""
+        if self._doubt and self._doubt.taken_at is not None:
+            # It may have made the room that the submit found: so it was room that lacked.
+            self._doubt, self._sure = None, True
         if self._refusals:
             self._closed_until = min(self._closed_until, now + self.backoff.base_s)
 
     def _close(self, now: float, retry_after_s: float | None) -> None:
-        # Requests that were in the air together are refused together: that counts once.
-        if now >= self._closed_until:
-            self._refusals += 1
-        wait_s = self.backoff.wait_s(self._refusals) if retry_after_s is None else retry_after_s
+        wait_s = self.backoff.wait_s(max(1, self._refusals)) if retry_after_s is None else retry_after_s
         self._closed_until = max(self._closed_until, now + wait_s)

@@ -15,11 +15,19 @@ class Window(Protocol):
     def size(self) -> int:
         """The number."""
 
-    def accepted(self, in_flight: int) -> None:
-        """A submit was taken while so many others rendered."""
+    def accepted(self, in_flight: int, rendering: int) -> None:
+        """A submit was taken while so many others were under way, and so many of these were known to render."""
 
-    def refused(self, in_flight: int) -> None:
-        """A submit was refused as one too many while so many others rendered."""
+    def refused(self, in_flight: int, *, again: bool) -> bool:
+        """A submit was refused as one too many while so many others were under way.
+
+        Args:
+            in_flight: the others.
+            again: nothing was taken since the refusal before.
+
+        Returns:
+            Whether that was to be expected: one more than fits was tried on purpose.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,52 +36,78 @@ class FixedWindow:
 
     size: int
 
-    def accepted(self, in_flight: int) -> None:
+    def accepted(self, in_flight: int, rendering: int) -> None:
         """Nothing to learn."""
 
-    def refused(self, in_flight: int) -> None:
+    def refused(self, in_flight: int, *, again: bool) -> bool:
         """Nothing to learn."""
+        return False
 
 
 @dataclass(slots=True)
 class AdaptiveWindow:
-    """Additive increase, and a decrease to what is known to fit.
+    """Additive increase, multiplicative decrease, and a memory of where it was refused.
 
-    The provider tells no limit, so it is found: the window doubles until the first refusal. A refusal names the
-    limit, since it was met with a known number of clips rendering; from there on one more is tried only after
-    ``probe_after`` accepted submits, which keeps refusals below 2 in 100.
+    The provider tells no limit, so it is found. The window grows with every clip that is taken (at first by two, so
+    that the submits in the air double, up to ``most_airborne``) until one is refused. A refusal names the limit, since
+    it was met with a known number of clips rendering: up to there the window grows back quickly, beyond it one more is
+    tried only when ``clips_a_refusal`` clips were taken for each submit that was refused, which keeps these below 2 in
+    100. Where nothing is taken for the third time in a row, the limit has come down by more than that, and the window
+    shrinks by a fifth each time.
+
+    Attributes:
+        current: clips that may render at once, now.
+        limit: so many rendered when one more was refused; None while nothing was refused.
     """
 
-    limit: float = 4.0
-    ceiling: int = 512
-    probe_after: int = 50
-    _found: bool = False
-    _since_probe: int = 0
+    current: int = 4
+    limit: int | None = None
+    ceiling: int = 10_000
+    clips_a_refusal: int = 70
+    most_airborne: int = 16
+    _grown: int = 0
+    _credit: float = 0.0
+    _in_a_row: int = 0
 
     @property
     def size(self) -> int:
         """The number, now."""
-        return int(self.limit)
+        return self.current
 
-    def accepted(self, in_flight: int) -> None:
+    def accepted(self, in_flight: int, rendering: int) -> None:
         """Grow, if the window was what held the next clip back."""
-        if in_flight + 1 < self.size:
+        self._in_a_row = 0
+        self._credit = min(1.0, self._credit + 1 / self.clips_a_refusal)
+        if self.limit is not None and rendering >= self.limit:
+            # More than ever fitted: where the limit is now has to be found again, one step at a time.
+            self.forget(rendering + 1)
+            self._grown = self.most_airborne
+        if in_flight + 1 < self.current:
             return
-        if not self._found:
-            self.limit = min(self.ceiling, self.limit + 1.0)
+        if self.limit is None or self.current < self.limit:
+            self.current += 2 if self.limit or self._grown < self.most_airborne - 4 else 1
+            self._grown += 1
+            self.current = min(self.current, self.limit or self.ceiling, self.ceiling)
             return
-        self._since_probe += 1
-        if self._since_probe >= max(self.probe_after, self.size):
-            self._since_probe = 0
-            self.limit = min(self.ceiling, self.limit + 1.0)
+        if self._credit >= 1.0:
+            self.current = min(self.ceiling, self.limit + 1)
 
-    def refused(self, in_flight: int) -> None:
-        """What rendered just now is what fits."""
-        self._found = True
-        self._since_probe = 0
-        self.limit = float(max(1, min(in_flight, self.size)))
+    def refused(self, in_flight: int, *, again: bool) -> bool:
+        """What rendered just now is what fits; less, where that was refused as well."""
+        expected = self.limit is not None and in_flight >= self.limit
+        # A handful that is refused together must not silence the search for hours.
+        self._credit = 0.0 if self.limit is None else max(-2.0, self._credit - 1.0)
+        if again:
+            self._in_a_row += 1
+        self.limit = max(1, in_flight if self.limit is None else min(in_flight, self.limit))
+        self.current = max(1, min(self.current, int(self.limit * 0.8 ** max(0, self._in_a_row - 1))))
+        return expected
+
+    def forget(self, rendering: int) -> None:
+        """The limit is not known after all: so many render, and a refusal was for another reason."""
+        self.limit, self.current = None, max(self.current, rendering)
 
 
-def window_for(setting: int | Literal["auto"]) -> Window:
-    """The window that ``submit.max_in_flight`` asks for."""
-    return AdaptiveWindow() if setting == "auto" else FixedWindow(setting)
+def window_for(setting: int | Literal["auto"], limit: int | None = None) -> Window:
+    """The window that ``submit.max_in_flight`` asks for; ``limit`` is what an earlier run has found."""
+    return AdaptiveWindow(limit=limit) if setting == "auto" else FixedWindow(setting)

@@ -2,8 +2,9 @@
 
 from pipeline.stages.context import RunContext
 from pipeline.stages.download import DownloadStage
+from pipeline.stages.inspect_clips import InspectStage
 from pipeline.stages.poll import PollStage
 from pipeline.stages.reconcile import ReconcileStage
 from pipeline.stages.submit import SubmitStage
 
-__all__ = ["DownloadStage", "PollStage", "ReconcileStage", "RunContext", "SubmitStage"]
+__all__ = ["DownloadStage", "InspectStage", "PollStage", "ReconcileStage", "RunContext", "SubmitStage"]

@@ -30,6 +30,7 @@ class RunContext:
         room: set when a submit that waited for its turn should look again.
         reconciling_is_hopeless: the usage log can't be read; rows of unknown fate stay for the next run.
         airborne: submits whose request is going out now.
+        polls, bytes_received: counted since the run began, for whoever watches.
         resubmit_unconfirmed: the numbers of the rows that the user wants sent again if the usage log does not know them.
     """
 
@@ -51,6 +52,8 @@ class RunContext:
     room: asyncio.Event = field(default_factory=asyncio.Event)
     airborne: int = 0
     reconciling_is_hopeless: bool = False
+    polls: int = 0
+    bytes_received: int = 0
 
     def now(self) -> float:
         """Monotonic seconds, the clock of all pacing."""

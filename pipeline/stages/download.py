@@ -26,6 +26,10 @@ from pipeline.stages.verify import Refused, Verifier
 __all__ = ["DownloadStage", "boot_id"]
 
 
+DEAD_LINK_AFTER = 3
+"""Failures in a row without a byte after which a fresh link is asked for."""
+
+
 @dataclass(slots=True)
 class _Progress:
     """What a clip's download has been through in this run."""
@@ -75,12 +79,16 @@ class DownloadStage:
                     RESERVED_BYTES,
                     self._allow_private,
                     self._boot,
+                    self._received,
                 )
                 while True:
                     await free.acquire()
                     clip = await self._backlog.get()
                     task = downloads.create_task(self._download(how, threads, clip))
                     task.add_done_callback(lambda _: free.release())
+
+    def _received(self, count: int) -> None:
+        self._context.bytes_received += count
 
     async def _download(self, how: Fetch, threads: ThreadPoolExecutor, clip: Clip) -> None:
         try:
@@ -101,11 +109,11 @@ class DownloadStage:
             context.tell("relinking", clip)
             return
         part = part_path(context.out, clip)
-        part.parent.mkdir(parents=True, exist_ok=True)
         if not _is_inside(context.out, part):
             message = f"{part.parent} leads out of {context.out} through a symbolic link: remove the link, then retry"
             await self._fail(clip, FailureCode.DOWNLOAD, message)
             return
+        part.parent.mkdir(parents=True, exist_ok=True)
 
         def note(known: Part) -> None:
             progress.part = known
@@ -131,6 +139,7 @@ class DownloadStage:
             await self._fetch_anew(clip, progress, part, error)
         else:
             del self._progress[clip.seq]
+            refused_path(part).unlink(missing_ok=True)
             facts = verified.facts
             await context.state.finish(
                 clip, sha256=verified.sha256, size_bytes=facts.size_bytes, duration_s=round(facts.video_s, 3)
@@ -155,15 +164,17 @@ class DownloadStage:
         progress.most_bytes = max(progress.most_bytes, size)
         context.tell("download_broken", clip, message=message, bytes=size, tries=progress.failures)
         if progress.failures >= context.settings.retry.attempts:
-            await self._fail(clip, FailureCode.DOWNLOAD, f"{message}: it is paid for, retry fetches it again")
+            await self._fail(clip, FailureCode.DOWNLOAD, f"{message}: it is paid for, run or retry fetches it again")
             return
+        # A link that gives nothing time and again may be dead in a way that has no status: a fresh one can't hurt.
+        progress.wants_link = progress.failures % DEAD_LINK_AFTER == 0
         self._backlog.put_back(clip, context.backoff.wait_s(progress.failures))
 
     async def _fetch_anew(self, clip: Clip, progress: _Progress, part: Path, error: Refused) -> None:
         context = self._context
         context.tell("refused_file", clip, message=str(error), sha256=error.sha256)
         if error.sha256 == progress.refused_sha256:
-            kept = part.with_name(part.name.removesuffix(".mp4.part") + ".refused.part")
+            kept = refused_path(part)
             part.replace(kept)
             await self._fail(
                 clip, FailureCode.BAD_MEDIA,
@@ -190,6 +201,11 @@ class DownloadStage:
 def part_path(out: Path, clip: Clip) -> Path:
     """Where a clip's download grows."""
     return out / (clip.output + ".part")
+
+
+def refused_path(part: Path) -> Path:
+    """Where a file is kept that verification refused: it is paid for, and people may want to look."""
+    return part.with_name(part.name.removesuffix(".mp4.part") + ".refused.part")
 
 
 def _is_inside(out: Path, path: Path) -> bool:

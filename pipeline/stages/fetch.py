@@ -65,6 +65,7 @@ class Fetch:
         max_bytes: more is refused.
         reserved_bytes: room on the disk that is left alone.
         allow_private: whether links into private networks are followed.
+        received: told of bytes as they come.
     """
 
     session: aiohttp.ClientSession
@@ -73,6 +74,7 @@ class Fetch:
     reserved_bytes: int
     allow_private: bool
     boot: str
+    received: Callable[[int], object] = int
 
 
 NotePart = Callable[[Part], None]
@@ -211,6 +213,7 @@ async def _flush(how: Fetch, file: _Writable, buffer: bytearray, path: Path) -> 
     if info.f_bavail * info.f_frsize < how.reserved_bytes + len(buffer):
         raise DiskFull(f"the disk of {path.parent} is full: free space, then run again")
     written = len(buffer)
+    how.received(written)
     await file.write(bytes(buffer))
     buffer.clear()
     return written

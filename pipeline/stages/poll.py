@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from pipeline.errors import (
     ServerTrouble,
     Throttled,
 )
-from pipeline.pacing import PollPlan, poll_plan_for
+from pipeline.pacing import PollPlan, PollQueue, poll_plan_for
 from pipeline.stages.backlog import first_of
 from pipeline.stages.context import RunContext
 
@@ -32,6 +31,9 @@ _T = TypeVar("_T")
 AT_ONCE = 32
 """Polls in the air together: a burst beyond this waits a moment, which costs no clip anything."""
 
+OWN_PATIENCE_S = 900.0
+"""How long each run asks for a clip, however old it is said to be, before it gives it up."""
+
 KEY_TRIES = 5
 """Refusals of the key in a row after which polling has no hope."""
 
@@ -40,6 +42,8 @@ KEY_TRIES = 5
 class _Outstanding:
     clip: Clip
     started: float
+    taken: float  # when this run took it up
+    seen_s: float = 0.0  # the age at which it was last seen rendering
     failures: int = 0
     unknown_since: float | None = None
     form: int = 0
@@ -61,11 +65,10 @@ class PollStage:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self._inbox = context.state.inbox(Status.RENDERING)
-        self._due: list[tuple[float, int]] = []
+        self._queue: PollQueue[int] = PollQueue(context.rng)
         self._outstanding: dict[int, _Outstanding] = {}
         self._plans: dict[str, PollPlan] = {}
-        self._closed_until = 0.0
-        self._refusals = 0
+        self._planned = 0
         self._key_refusals = 0
         self._words: set[str] = set()
 
@@ -77,12 +80,14 @@ class PollStage:
             while True:
                 while clip := self._inbox.get_nowait():
                     self._take(clip)
-                now = context.now()
-                wait_s = max(self._due[0][0], self._closed_until) - now if self._due else None
-                if wait_s is None or wait_s > 0:
+                self._replan()
+                now, due = context.now(), self._queue.next_at()
+                wait_s = None if due is None else max(due - now, context.pace.requests.wait_s(now, "poll"))
+                seq = self._queue.pop(now) if wait_s is not None and wait_s <= 0 else None
+                if seq is None:
                     await first_of(wait_s, self._inbox.wait())
                     continue
-                _, seq = heapq.heappop(self._due)
+                context.pace.requests.sent(now, "poll")
                 await free.acquire()
                 task = polls.create_task(self._poll(self._outstanding[seq]))
                 task.add_done_callback(lambda _: free.release())
@@ -92,24 +97,32 @@ class PollStage:
         # The wall clock may have jumped since the submit, so it is believed only where it can do no harm: an age
         # decides on giving up only after an answer.
         age_s = max(0.0, time.time() - clip.submitted_at)
-        self._outstanding[clip.seq] = _Outstanding(clip, now - age_s)
+        item = self._outstanding[clip.seq] = _Outstanding(clip, now - age_s, now)
         if clip.completed_at:
-            delay_s = 0.0  # it was ready before: only its link is wanted
+            self._queue.put(clip.seq, now, 0.0, planned=False)  # it was ready before: only its link is wanted
         elif age_s > self._context.settings.poll.interval_s * 2:
             # Left by an earlier run: all of them are due, spread so that they don't come in one burst.
             delay_s = self._context.rng.uniform(0.0, min(5.0, len(self._outstanding) / AT_ONCE))
+            self._queue.put(clip.seq, now, delay_s, planned=False)
         else:
-            delay_s = self._plan(clip).gap_s(age_s)
-        heapq.heappush(self._due, (now + delay_s, clip.seq))
+            self._plan(clip).renders(clip.seq, 0.0, clip.voice_s or 0.0)
+            self._queue.put(clip.seq, item.started, self._gap_s(item))
 
     def _plan(self, clip: Clip) -> PollPlan:
         plan = self._plans.get(clip.model)
         if plan is None:
             poll = self._context.settings.poll
             expected_s = poll.expected_s or self._context.catalogue[clip.model].expected_s
-            plan = poll_plan_for(poll.strategy, poll.interval_s, expected_s, self._context.rng)
+            plan = poll_plan_for(poll.strategy, poll.interval_s, expected_s)
             self._plans[clip.model] = plan
         return plan
+
+    def _replan(self) -> None:
+        """What was learned since moves all clips, sooner or later."""
+        version = sum(plan.version for plan in self._plans.values())
+        if version != self._planned:
+            self._planned = version
+            self._queue.replan(lambda seq: self._gap_s(self._outstanding[seq]))
 
     async def _poll(self, item: _Outstanding) -> None:
         try:
@@ -119,6 +132,7 @@ class PollStage:
 
     async def _ask(self, item: _Outstanding) -> None:
         context = self._context
+        context.polls += 1
         try:
             generation = await context.api.retrieve(item.generation_id)
         except GenerationUnknown as error:
@@ -126,22 +140,20 @@ class PollStage:
             await self._unknown(item, str(error))
         except Throttled as error:
             context.outage.answered()
-            self._refusals += 1
-            wait_s = context.backoff.wait_s(self._refusals) if error.retry_after_s is None else error.retry_after_s
-            self._closed_until = max(self._closed_until, context.now() + wait_s)
+            context.pace.requests.refused(context.now(), error.retry_after_s)
             context.tell("poll_throttled", item.clip, message=str(error))
-            self._again(item, self._gap_s(item))
+            self._again(item)
         except (NotSent, ServerTrouble) as error:
             item.failures += 1
             context.tell("poll_trouble", item.clip, message=str(error), request_id=error.request_id)
             context.unanswered(str(error))
-            self._again(item, max(self._gap_s(item), context.backoff.wait_s(item.failures)))
+            self._again(item, context.backoff.wait_s(item.failures))
         except (KeyRefused, OutOfCredits) as reason:
             self._key_refusals += 1
             context.stop_submitting(reason)
             if self._key_refusals >= KEY_TRIES:
                 context.abort(reason)
-            self._again(item, max(self._gap_s(item), context.backoff.wait_s(self._key_refusals)))
+            self._again(item, context.backoff.wait_s(self._key_refusals))
         else:
             self._answered()
             item.failures, item.unknown_since = 0, None
@@ -152,13 +164,19 @@ class PollStage:
 
     def _answered(self) -> None:
         self._context.outage.answered()
-        self._refusals = self._key_refusals = 0
+        self._context.pace.requests.answered(self._context.now())
+        self._key_refusals = 0
 
     def _gap_s(self, item: _Outstanding) -> float:
-        return self._plan(item.clip).gap_s(self._context.now() - item.started)
+        return self._plan(item.clip).gap_s(item.seen_s, item.clip.voice_s or 0.0)
 
-    def _again(self, item: _Outstanding, delay_s: float) -> None:
-        heapq.heappush(self._due, (self._context.now() + delay_s, item.clip.seq))
+    def _again(self, item: _Outstanding, delay_s: float | None = None) -> None:
+        """Ask once more: when the plan says, or after a delay that something else asks for."""
+        if delay_s is None:
+            self._queue.put(item.clip.seq, item.started + item.seen_s, self._gap_s(item))
+        else:
+            delay_s = max(self._context.settings.poll.interval_s, delay_s)
+            self._queue.put(item.clip.seq, self._context.now(), delay_s, planned=False)
         self._inbox.nudge()
 
     async def _move(self, item: _Outstanding, generation: Generation) -> None:
@@ -166,7 +184,7 @@ class PollStage:
         age_s = context.now() - item.started
         if generation.state == "completed" and generation.url:
             if not clip.completed_at:
-                self._plan(clip).completed(age_s)
+                self._plan(clip).ready(clip.seq, age_s, clip.voice_s or 0.0)
             more_usd = await self._end(item, context.state.complete(clip, generation.url, generation.cost_usd))
             context.budget.release(-more_usd)
             context.tell("completed", clip, render_s=round(age_s, 1), cost_usd=generation.cost_usd)
@@ -175,7 +193,7 @@ class PollStage:
             # A clip that was made before and is an error now is paid for: its attempt stays in the books.
             fate = None if clip.completed_at else "failed"
             await self._fail(item, FailureCode.GENERATION_ERROR, message, fate=fate)
-        elif age_s > context.settings.poll.give_up_after_s:
+        elif self._is_too_long(item):
             what = "completed without a link" if generation.state == "completed" else f"is still {generation.status}"
             message = f"{what} after {age_s / 60:.0f} minutes: retry asks for it again, it is not bought again"
             await self._fail(item, FailureCode.TIMEOUT, message)
@@ -183,7 +201,17 @@ class PollStage:
             if not generation.word_is_known and generation.status not in self._words:
                 self._words.add(generation.status)
                 context.tell("unknown_status", clip, status=generation.status)
-            self._again(item, self._gap_s(item))
+            if generation.state == "completed":
+                self._again(item, 0.0)  # only its link is missing
+                return
+            item.seen_s = age_s
+            self._plan(clip).renders(clip.seq, age_s, clip.voice_s or 0.0)
+            self._again(item)
+
+    def _is_too_long(self, item: _Outstanding) -> bool:
+        """Whether to give a clip up. Its age is the wall clock's, which may be wrong, so this run looks for a while too."""
+        now, limit_s = self._context.now(), self._context.settings.poll.give_up_after_s
+        return now - item.started >= limit_s and now - item.taken >= min(limit_s, OWN_PATIENCE_S)
 
     async def _unknown(self, item: _Outstanding, message: str) -> None:
         context, clip = self._context, item.clip
@@ -195,7 +223,7 @@ class PollStage:
             item.form += 1
             rounds, rest = divmod(item.form, len(item.forms))
             delay_s = 0.0 if rest else min(context.backoff.wait_s(rounds), patience_s / 4)
-            self._again(item, max(context.settings.poll.interval_s, delay_s))
+            self._again(item, delay_s)
             return
         text = f"the API does not know its generation {clip.generation_id} ({message})"
         if clip.completed_at:
@@ -215,6 +243,7 @@ class PollStage:
     async def _end(self, item: _Outstanding, move: Awaitable[_T]) -> _T:
         """The clip leaves the poller by a move."""
         result = await move
+        self._plan(item.clip).gone(item.clip.seq)
         del self._outstanding[item.clip.seq]
         self._context.clip_ended()
         return result

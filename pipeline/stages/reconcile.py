@@ -26,6 +26,9 @@ __all__ = ["ReconcileStage"]
 PAGE_GAP_S = 0.4
 """Between two requests to the usage log, which allows 200 in 60 s."""
 
+OWN_PATIENCE_S = 60.0
+"""How long each run looks for a submit, however old it is said to be."""
+
 PERIOD_REACH = timedelta(hours=20)
 """A submit of this age is surely within ``period=24h``, which the server counts by its own clock."""
 
@@ -34,7 +37,11 @@ PERIOD_REACH = timedelta(hours=20)
 class _Lost:
     clip: Clip
     since: float
-    looks: int = 0
+    taken: float  # when this run took it up
+
+    def is_over(self, now: float, wait_s: float) -> bool:
+        """Whether it was looked for long enough. Its age is the wall clock's, which may be wrong."""
+        return now - self.since >= wait_s and now - self.taken >= min(wait_s, OWN_PATIENCE_S)
 
 
 class ReconcileStage:
@@ -68,7 +75,10 @@ class ReconcileStage:
     def _take_new(self) -> None:
         while clip := self._inbox.get_nowait():
             age_s = max(0.0, time.time() - clip.submitted_at)
-            self._lost[clip.client_request_id] = _Lost(clip, self._context.now() - age_s)
+            now = self._context.now()
+            # What an earlier run asked about to the end is looked for once more, and not waited for again.
+            taken = now - OWN_PATIENCE_S if clip.error_code == FailureCode.UNCONFIRMED else now
+            self._lost[clip.client_request_id] = _Lost(clip, now - age_s, taken)
 
     async def _look(self) -> None:
         """Walk the log once for everything that is lost now, and settle what can be."""
@@ -82,21 +92,22 @@ class ReconcileStage:
                 context.tell("log_trouble", message=str(error))
                 if not isinstance(error, Throttled):
                     context.unanswered(str(error))
+                if all(item.is_over(context.now(), context.settings.reconcile.wait_s) for item in lost.values()):
+                    # A log that can't be read for so long is left to the next run, with its rows.
+                    self._is_hopeless()
                 continue
             except (KeyRefused, OutOfCredits) as reason:
                 self._key_refusals += 1
                 context.stop_submitting(reason)
                 if self._key_refusals >= KEY_TRIES:
-                    context.reconciling_is_hopeless = True
-                    context.state.changed.set()
+                    self._is_hopeless()
                 continue
             self._key_refusals = 0
             context.outage.answered()
             for key, item in wanted.items():
-                item.looks += 1
                 if key in found:
                     await self._settle(item, found[key])
-                elif context.now() - item.since >= context.settings.reconcile.wait_s:
+                elif item.is_over(context.now(), context.settings.reconcile.wait_s):
                     await self._give_up(item)
 
     async def _walk(self, model: str, wanted: dict[str, _Lost]) -> dict[str, LogEntry]:
@@ -143,6 +154,10 @@ class ReconcileStage:
         self._gone(clip)
         context.tell("unconfirmed", clip, code=failure.code, message=failure.message)
 
+    def _is_hopeless(self) -> None:
+        self._context.reconciling_is_hopeless = True
+        self._context.state.changed.set()
+
     def _gone(self, clip: Clip) -> None:
         del self._lost[clip.client_request_id]
         self._context.room.set()
@@ -155,7 +170,7 @@ def _window(submitted: Iterable[float]) -> dict[str, str]:
     if now - min(times) < PERIOD_REACH:
         return {"period": "24h"}
     start = min(times) - timedelta(hours=2)
-    end = min(now, max(times) + timedelta(days=2), start + timedelta(days=90))
+    end = min(now + timedelta(hours=2), start + timedelta(days=90))
     return {"start": _iso(start), "end": _iso(end)}
 
 

@@ -119,7 +119,8 @@ class SubmitStage:
         self._tries.pop(clip.seq, None)
         await context.state.accept(clip, accepted.generation_id, accepted.cost_usd)
         context.budget.settle(reserved_usd, accepted.cost_usd)
-        context.pace.accepted(self._busy() - 1)
+        # This clip is counted among those that render, and still among those in the air.
+        context.pace.accepted(context.now(), self._busy() - 2, context.state.counts[Status.RENDERING] - 1)
         context.tell(
             "accepted", clip, generation_id=accepted.generation_id, request_id=accepted.request_id,
             cost_usd=accepted.cost_usd,

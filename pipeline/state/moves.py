@@ -97,7 +97,7 @@ def lose(db: sqlite3.Connection, clip: Clip) -> None:
 def accept(db: sqlite3.Connection, clip: Clip, generation_id: str, cost_usd: float | None, now: float) -> None:
     """submitting → rendering: the generation's id, before anything else happens to it."""
     _note_fate(db, clip.attempt, "accepted", generation_id=generation_id, cost_usd=cost_usd, accepted_at=now)
-    _move(db, clip.seq, Status.SUBMITTING, Status.RENDERING)
+    _move(db, clip.seq, Status.SUBMITTING, Status.RENDERING, error_code=None, error_message=None)
 
 
 def resubmit(db: sqlite3.Connection, clip: Clip) -> None:
@@ -120,7 +120,7 @@ def complete(db: sqlite3.Connection, clip: Clip, url: str, cost_usd: float | Non
         "WHERE n = ?",
         (cost_usd, now, clip.attempt),
     )
-    _move(db, clip.seq, Status.RENDERING, Status.DOWNLOADING, video_url=url)
+    _move(db, clip.seq, Status.RENDERING, Status.DOWNLOADING, video_url=url, error_code=None, error_message=None)
     return _held_back_usd(db, clip.attempt) - before
 
 

@@ -14,7 +14,8 @@ _COLUMNS = """
     clips.provider, clips.options, clips.output, clips.image_stamp, clips.audio_stamp, clips.fingerprint,
     CASE clips.status WHEN 'pending' THEN clips.voice_s ELSE coalesce(attempts.voice_s, clips.voice_s) END, clips.estimated_usd, clips.attempts, coalesce(attempts.n, 0),
     coalesce(attempts.client_request_id, ''), coalesce(attempts.generation_id, ''), coalesce(clips.video_url, ''),
-    coalesce(attempts.submitted_at, 0), coalesce(attempts.ended_at, 0), coalesce(clips.part, '')
+    coalesce(attempts.submitted_at, 0), coalesce(attempts.ended_at, 0), coalesce(clips.part, ''),
+    coalesce(clips.error_code, '')
 """
 
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from pipeline.errors import StateRefused, UsageError
+from pipeline.state import inspections
 
 __all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "connect", "connect_reader", "create", "damaged", "refuse_network_disk"]
 
@@ -104,15 +105,24 @@ def create(path: Path) -> None:
     """Make an empty state file; it appears under its name whole or not at all.
 
     Raises:
+        StateRefused: a state file was here, and only its log is left.
         OSError: OUT can't be written.
         sqlite3.OperationalError: OUT is full.
     """
+    for suffix in ("-wal", "-journal"):
+        if Path(f"{path}{suffix}").exists():
+            # SQLite would replay the old log over the new file.
+            raise StateRefused(
+                f"{path} is gone, but its log {path.name}{suffix} is there. It knows what is paid for, so nothing starts anew "
+                "over it: bring the file back, or move the log away and use another --out"
+            )
+    Path(f"{path}-shm").unlink(missing_ok=True)
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)
     # Prompts and ids are nobody else's business.
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(sqlite3.connect(draft, isolation_level=None)) as db:
-        db.executescript(f"PRAGMA synchronous=FULL; BEGIN; {_TABLES} COMMIT;")
+        db.executescript(f"PRAGMA synchronous=FULL; BEGIN; {_TABLES} {inspections.TABLE} COMMIT;")
         # Part of every client request id: the account's usage log tells this job's requests from all others by it.
         db.execute("INSERT INTO job VALUES ('tag', ?)", (secrets.token_hex(4),))
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
@@ -139,6 +149,7 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA foreign_keys=ON")
+        db.execute(inspections.TABLE)
     except sqlite3.DatabaseError as error:
         db.close()
         raise StateRefused(damaged(path, error)) from None
@@ -159,7 +170,9 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     """
     _refuse_truncated(path)
     problem: object = ""
-    for how in ("mode=rw", "mode=ro", "immutable=1"):
+    # An immutable file has no log; one that has is never read without it.
+    last_resort = () if Path(f"{path}-wal").exists() else ("immutable=1",)
+    for how in ("mode=rw", "mode=ro", *last_resort):
         with ExitStack() as stack:
             try:
                 db = stack.enter_context(closing(_open(path, how)))
@@ -186,12 +199,13 @@ def damaged(path: Path, error: object) -> str:
     )
 
 
+_looked_into: dict[tuple[int, int], int] = {}
+
+
 def _refuse_truncated(path: Path) -> None:
     """SQLite takes an empty file for a new database; here it is one that lost its content."""
     try:
-        size_bytes = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(100)
+        head, size_bytes = _head_of(path)
     except OSError as error:
         raise StateRefused(f"{path} can't be opened ({error.strerror}): check its permissions") from None
     if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
@@ -202,6 +216,19 @@ def _refuse_truncated(path: Path) -> None:
     # The page count of the header is only valid when both change counters agree (sqlite.org/fileformat.html).
     if head[24:28] == head[92:96] and size_bytes < pages * page_bytes:
         raise StateRefused(damaged(path, f"{pages * page_bytes - size_bytes:,} bytes are missing"))
+
+
+def _head_of(path: Path) -> tuple[bytes, int]:
+    """The file's first 100 bytes, and its size.
+
+    The descriptor is never closed: POSIX drops all of a process's locks on a file when *any* of its descriptors of that
+    file is closed, SQLite's among them, and a reader beside the run would then take the log for nobody's and delete it.
+    """
+    info = os.stat(path)
+    key = (info.st_dev, info.st_ino)
+    if key not in _looked_into:
+        _looked_into[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    return os.pread(_looked_into[key], 100, 0), info.st_size
 
 
 def _refuse_foreign(db: sqlite3.Connection, path: Path) -> None:

@@ -27,9 +27,10 @@ class Retried:
 
 
 def recover(db: sqlite3.Connection) -> None:
-    """After an earlier process: whatever was in the air is lost, whatever is unconfirmed is looked for once more.
+    """After an earlier process: whatever was in the air is lost, whatever may be paid for is looked for once more.
 
-    An unconfirmed row that has a generation id is polled again, the others go to the usage log again.
+    An unconfirmed row that has a generation id is polled again, the others go to the usage log again. A row that failed
+    by a time-out or a broken download has its clip, or will have it: it is asked for again, for free.
     """
     db.execute(
         "UPDATE attempts SET fate = 'lost' WHERE fate = 'sent' "
@@ -40,7 +41,19 @@ def recover(db: sqlite3.Connection) -> None:
     ).fetchall():
         status, fate = (Status.RENDERING, "accepted") if generation_id else (Status.SUBMITTING, "lost")
         db.execute("UPDATE attempts SET fate = ? WHERE n = ?", (fate, attempt))
-        _set_status(db, seq, status)
+        # The error stays until it is settled: one more look is due, not one more wait.
+        db.execute("UPDATE clips SET status = ?, moved = ? WHERE seq = ?", (status, next_move(db), seq))
+    _fetch_what_is_paid(db)
+
+
+def _fetch_what_is_paid(db: sqlite3.Connection) -> None:
+    marks = ", ".join("?" * len(_FETCHABLE))
+    for (seq,) in db.execute(
+        "SELECT clips.seq FROM clips JOIN attempts ON n = attempt WHERE status = 'failed' AND NOT dropped "
+        f"AND generation_id IS NOT NULL AND fate IN ('accepted', 'completed') AND error_code IN ({marks})",
+        _FETCHABLE,
+    ).fetchall():
+        _set_status(db, seq, Status.RENDERING)
 
 
 def resubmit(db: sqlite3.Connection) -> int:

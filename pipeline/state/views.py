@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from pipeline.clip import FailureCode, Status
 from pipeline.errors import StateRefused, UsageError
+from pipeline.inspection.facts import Inspection
+from pipeline.state.inspections import HAS_TABLE, read_inspection
 from pipeline.state.rows import counts_by_status
 from pipeline.state.schema import connect_reader, damaged
 
-__all__ = ["Overview", "Record", "StateView"]
+__all__ = ["Overview", "Record", "Span", "StateView"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class Record:
     """One row and its clip, as it is exported and reported.
 
     Times are Unix seconds, None where it has not happened; ``cost_usd`` is what the API said that the current
-    attempt costs; ``output`` is the clip's file where there is one, as a path from the working folder.
+    attempt costs; ``output`` is the clip's file where there is one, as a path from the working folder;
+    ``inspection`` is what was seen of that file, None where it has not been looked at.
     """
 
     id: str
@@ -51,6 +54,9 @@ class Record:
     estimated_usd: float | None
     changed: bool
     meta: dict[str, str]
+    inspection: Inspection | None = None
+    provider: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def as_status(self) -> dict[str, Any]:
         """The row as one entry of ``status --json``."""
@@ -69,7 +75,15 @@ class Record:
         return flat | {
             "error_code": str(self.error_code) if self.error_code else None, "error_message": self.error_message,
             "image": self.image, "audio": self.audio, "prompt": self.prompt, "model": self.model,
-            "voice_s": self.voice_s, "estimated_usd": self.estimated_usd, "inputs_changed": self.changed, **self.meta,
+            "voice_s": self.voice_s, "estimated_usd": self.estimated_usd, "inputs_changed": self.changed,
+            **self._as_seen(), **self.meta,
+        }  # fmt: skip
+
+    def _as_seen(self) -> dict[str, Any]:
+        seen = self.inspection or Inspection()
+        return {
+            "marks": " ".join(seen.marks), "voice_similarity": seen.facts.similarity,
+            "voice_offset_ms": seen.facts.offset_ms,
         }  # fmt: skip
 
 
@@ -93,6 +107,16 @@ class Overview:
     def total(self) -> int:
         """How many rows there are."""
         return sum(self.rows.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One submit in time: Unix seconds, None where it has not happened; what the clip that came of it costs."""
+
+    submitted_at: float
+    accepted_at: float | None
+    ended_at: float | None
+    spent_usd: float
 
 
 class StateView:
@@ -121,8 +145,8 @@ class StateView:
 
     def overview(self) -> Overview:
         """The numbers of the whole job, all of one moment."""
-        self._db.execute("BEGIN")
-        try:
+        with self._sound():
+            self._db.execute("BEGIN")
             estimated, voice, done = self._db.execute(
                 "SELECT total(estimated_usd), total(voice_s), total(CASE status WHEN 'done' THEN duration_s END) "
                 "FROM clips WHERE NOT dropped"
@@ -132,11 +156,18 @@ class StateView:
                 "total(coalesce(cost_usd, reserved_usd)) FROM attempts WHERE fate NOT IN ('failed', 'refused')"
             ).fetchone()
             rows = counts_by_status(self._db)
-        except sqlite3.DatabaseError as error:
-            raise StateRefused(damaged(self._path, error)) from None
-        finally:
             self._db.execute("COMMIT")
         return Overview(rows, round(estimated, 6), round(spent, 6), round(reserved, 6), voice, done)
+
+    @contextmanager
+    def _sound(self) -> Iterator[None]:
+        """A database error means that the file is damaged, and the view of it is over."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise StateRefused(damaged(self._path, error)) from None
 
     def records(self, *, status: Status | None = None) -> Iterator[Record]:
         """The rows in manifest order, or those of one status."""
@@ -145,23 +176,61 @@ class StateView:
             "SELECT id, status, attempts, client_request_id, generation_id, clip_output, sha256, bytes, duration_s, "
             "cost_usd, error_code, error_message, submitted_at, accepted_at, ended_at, finished_at, image, audio, "
             "prompt, clips.model, clips.voice_s, estimated_usd, "
-            "coalesce(attempts.fingerprint <> clips.fingerprint, 0), meta "
+            f"coalesce(attempts.fingerprint <> clips.fingerprint, 0), meta, {self._seen()}, provider, options "
             f"FROM clips LEFT JOIN attempts ON n = attempt "
             f"WHERE (NOT dropped OR status IN ('submitting', 'rendering', 'downloading')) {where} ORDER BY clips.seq"
         )
         out = self._path.parent
-        try:
-            with closing(self._db.execute(sql, (status,) if status else ())) as rows:
-                for row in rows:
-                    values = list(row)
-                    values[1] = Status(row[1])
-                    values[5] = str(out / row[5]) if row[5] is not None else None
-                    values[10] = FailureCode(row[10]) if row[10] else None
-                    values[22] = bool(row[22])
-                    values[23] = json.loads(row[23])
-                    yield Record(*values)
-        except sqlite3.DatabaseError as error:
-            raise StateRefused(damaged(self._path, error)) from None
+        with self._sound(), closing(self._db.execute(sql, (status,) if status else ())) as rows:
+            for row in rows:
+                values = list(row)
+                values[1] = Status(row[1])
+                values[5] = str(out / row[5]) if row[5] is not None else None
+                values[10] = FailureCode(row[10]) if row[10] else None
+                values[22] = bool(row[22])
+                values[23] = json.loads(row[23])
+                values[24] = read_inspection(row[24])
+                values[26] = json.loads(row[26])
+                yield Record(*values)
+
+    def spans(self) -> Iterator[Span]:
+        """When the provider worked for this job, and what came of it; in the order of the submits."""
+        sql = (
+            "SELECT submitted_at, accepted_at, CASE WHEN ended_at IS NOT NULL THEN ended_at "
+            "WHEN clips.attempt = n AND status IN ('submitting', 'rendering') THEN NULL "
+            "ELSE coalesce(finished_at, accepted_at, submitted_at) END, "
+            "CASE fate WHEN 'completed' THEN coalesce(cost_usd, reserved_usd) ELSE 0 END "
+            "FROM attempts JOIN clips USING (seq) ORDER BY n"
+        )
+        with self._sound(), closing(self._db.execute(sql)) as rows:
+            for row in rows:
+                yield Span(*row)
+
+    def provider(self) -> str:
+        """Who renders this job: ``api.provider`` of its first run."""
+        row = self._db.execute("SELECT value FROM job WHERE name = 'provider'").fetchone()
+        return str(row[0]) if row else ""
+
+    def marked(self) -> int:
+        """How many finished clips look wrong."""
+        if self._db.execute(HAS_TABLE).fetchone() is None:
+            return 0
+        (count,) = self._db.execute(
+            "SELECT count(*) FROM clips JOIN inspections USING (seq, sha256) "
+            "WHERE status = 'done' AND NOT dropped AND json_array_length(seen, '$.marks') > 0"
+        ).fetchone()
+        return int(count)
+
+    def version(self) -> int:
+        """A number that changes when somebody else has written."""
+        (number,) = self._db.execute("PRAGMA data_version").fetchone()
+        return int(number)
+
+    def _seen(self) -> str:
+        """What was seen of the clip that stands in OUT; a file that an earlier version wrote has no such table."""
+        if self._db.execute(HAS_TABLE).fetchone() is None:
+            return "NULL"
+        return "(SELECT seen FROM inspections WHERE inspections.seq = clips.seq AND inspections.sha256 = clips.sha256)"
 
 
 def _iso(seconds: float | None) -> str | None:

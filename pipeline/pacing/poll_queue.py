@@ -1,0 +1,109 @@
+"""Which clip is asked next, and when: due times in a heap, and under a limit the most promising of those due first."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+__all__ = ["PollQueue"]
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(slots=True)
+class _Entry:
+    since: float
+    gap_s: float
+    jitter: float
+    planned: bool
+    due: float
+
+
+@dataclass(slots=True)
+class PollQueue(Generic[K]):
+    """Outstanding clips between two polls.
+
+    When a limit lets fewer polls through than are due, the one goes first that is the furthest beyond its gap. The
+    gaps are such that ∫sqrt(h)dt grows by the same in each (see ``render_curve``), so that is the clip for which it
+    has grown the most: the order that the best plan for a smaller number of polls has as well.
+
+    Attributes:
+        rng: jitter, a tenth more or less, so that clips that started together are not polled in bursts.
+    """
+
+    rng: random.Random
+    _entries: dict[K, _Entry] = field(default_factory=dict)
+    _heap: list[tuple[float, int, K]] = field(default_factory=list)
+    _late: dict[K, _Entry] = field(default_factory=dict)
+    _pushed: int = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def put(self, clip: K, since: float, gap_s: float, *, planned: bool = True) -> None:
+        """Ask for a clip again.
+
+        Args:
+            clip: whatever names it.
+            since: when it was last seen rendering, by the clock that ``pop`` is given.
+            gap_s: seconds from then.
+            planned: whether new plans may change that.
+        """
+        jitter = self.rng.uniform(0.9, 1.1)
+        entry = self._entries[clip] = _Entry(since, gap_s, jitter, planned, since + gap_s * jitter)
+        self._late.pop(clip, None)
+        self._push(clip, entry)
+
+    def replan(self, gap_s: Callable[[K], float]) -> None:
+        """Gaps have changed: plan all clips anew."""
+        for clip, entry in self._entries.items():
+            if entry.planned:
+                entry.gap_s = gap_s(clip)
+                entry.due = entry.since + entry.gap_s * entry.jitter
+        self._late.clear()
+        self._heap = [(entry.due, number, clip) for number, (clip, entry) in enumerate(self._entries.items())]
+        self._pushed = len(self._heap)
+        heapq.heapify(self._heap)
+
+    def next_at(self) -> float | None:
+        """When the next one is due; None if none is outstanding."""
+        if self._late:
+            return min(entry.due for entry in self._late.values())
+        self._drop_stale()
+        return self._heap[0][0] if self._heap else None
+
+    def pop(self, now: float) -> K | None:
+        """The clip to ask now; None if none is due."""
+        self._drop_stale()
+        while self._heap and self._heap[0][0] <= now:
+            _, _, clip = heapq.heappop(self._heap)
+            self._late[clip] = self._entries[clip]
+            self._drop_stale()
+        if not self._late:
+            return None
+        if len(self._late) == 1:
+            (clip,) = self._late
+        else:
+            clip = max(self._late, key=lambda one: self._urgency(one, now))
+        del self._late[clip], self._entries[clip]
+        return clip
+
+    def _urgency(self, clip: K, now: float) -> float:
+        entry = self._late[clip]
+        return (now - entry.since) / max(1e-6, entry.due - entry.since)
+
+    def _push(self, clip: K, entry: _Entry) -> None:
+        self._pushed += 1
+        heapq.heappush(self._heap, (entry.due, self._pushed, clip))
+
+    def _drop_stale(self) -> None:
+        """Entries of the heap whose clip was put again since."""
+        while self._heap:
+            due, _, clip = self._heap[0]
+            entry = self._entries.get(clip)
+            if entry is not None and entry.due == due and clip not in self._late:
+                return
+            heapq.heappop(self._heap)

@@ -1,0 +1,146 @@
+"""How many requests a minute the API takes: none refused, no limit; refused, a rate that is found and kept to."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipeline.pacing.backoff import Backoff
+
+__all__ = ["RequestRate"]
+
+Who = Literal["submit", "poll"]
+
+SPANS_S = (1.0, 10.0, 60.0)
+"""Limits are kept over spans that nobody tells. One that still refuses after a pause has a span longer than that."""
+SHARE = 0.95
+"""Of a rate that was refused."""
+RARELY = 0.93
+"""What a single refusal leaves of a rate that had held."""
+SEARCH_A_SPAN, SETTLED_A_SPAN = 1.0, 0.02
+"""Growth over a span that passed without a refusal: of a rate that was only roughly measured, and of one that held.
+
+The latter doubles with each span more, so that a limit that was lifted is found out."""
+LEAST_SPAN_S = 10.0
+MEANINGFUL = 5
+"""Answered requests before a refusal, for it to measure a rate; after fewer it only means to wait."""
+CREDIT_S = 0.1
+"""A sender that was late may catch up on so much: an event loop does not keep time to the millisecond."""
+LATELY_S = 5.0
+TRACKED = 20_000
+
+
+@dataclass(slots=True)
+class RequestRate:
+    """A rate limit that is learned: decrease by what was measured when refused, slow and then faster increase.
+
+    Attributes:
+        backoff: the pauses after refusals in a row.
+        per_minute: a limit that the user gave; 0 for none.
+        learned_per_s: what was found; inf for nothing yet.
+    """
+
+    backoff: Backoff
+    per_minute: float = 0.0
+    learned_per_s: float = math.inf
+    _next_at: float = 0.0
+    _closed_until: float = 0.0
+    _refused_at: float = -math.inf
+    _first_refused_at: float = -math.inf
+    _refusals: int = 0
+    _span_s: float = SPANS_S[-1]
+    _grown_at: float = 0.0
+    _searching: bool = False
+    _answered: deque[float] = field(default_factory=lambda: deque(maxlen=TRACKED))
+    _last: Who = "poll"
+    _submit_wants_at: float = -math.inf
+
+    @property
+    def per_s(self) -> float:
+        """Requests a second that may go out; inf for any number."""
+        return min(self.learned_per_s, self.per_minute / 60 or math.inf)
+
+    def wait_s(self, now: float, who: Who) -> float:
+        """Seconds until another request may go out. Submits and polls that both wait take turns."""
+        opens_at = max(self._next_at, self._closed_until)
+        if who == "submit":
+            if opens_at > now:
+                self._submit_wants_at = now
+        elif self._last == "poll" and opens_at + 1 / self.per_s > now and now - self._submit_wants_at < 2 / self.per_s:
+            opens_at += 1 / self.per_s
+        return max(0.0, opens_at - now)
+
+    def sent(self, now: float, who: Who) -> None:
+        """A request goes out."""
+        self._next_at = max(self._next_at, now - CREDIT_S) + 1 / self.per_s
+        self._last = who
+        if who == "submit":
+            self._submit_wants_at = -math.inf
+
+    def answered(self, now: float) -> None:
+        """It was not refused. Where the rate is what holds requests back, more is tried little by little."""
+        self._answered.append(now)
+        if now < self._closed_until:
+            return  # sent before the refusal
+        self._refusals = 0
+        if self._next_at > now and self.learned_per_s < math.inf:
+            self._grow(now)
+
+    def refused(self, now: float, retry_after_s: float | None = None) -> None:
+        """429: too many in too short a time. Requests that were in the air together count once."""
+        self._refused_at = now
+        if now >= self._closed_until:
+            self._refusals += 1
+            self._learn(now)
+        wait_s = self.backoff.wait_s(self._refusals) if retry_after_s is None else retry_after_s
+        self._closed_until = max(self._closed_until, now + wait_s)
+
+    def _grow(self, now: float) -> None:
+        # By the time since the last request, if that was held back too; never by that of a pause.
+        passed = min(now - self._grown_at, 2 / self.learned_per_s) / max(LEAST_SPAN_S, self._span_s)
+        self._grown_at = now
+        spans = (now - self._refused_at) / max(LEAST_SPAN_S, self._span_s)
+        if self._searching:
+            self.learned_per_s *= (1 + SEARCH_A_SPAN) ** passed
+        elif spans > 1:
+            self.learned_per_s *= (1 + SETTLED_A_SPAN * 2.0 ** min(5, int(spans) - 1)) ** passed
+
+    def refused_lately(self, now: float) -> bool:
+        """Whether the rate was too high a moment ago."""
+        return now - self._refused_at < LATELY_S
+
+    def strained(self, now: float) -> bool:
+        """Whether a known limit is in use to the full, so that a refusal is likely to be its."""
+        if self.learned_per_s == math.inf:
+            return False
+        return any(self._count(now, span_s) >= 0.8 * self.learned_per_s * span_s for span_s in SPANS_S[1:])
+
+    def overrun(self, at: float, now: float) -> None:
+        """What was refused at that time was too many requests, as the one that was taken now shows.
+
+        The limit's span can't be longer than from the first of these requests until now.
+        """
+        span_s = min(SPANS_S[-1], now - min((one for one in self._answered if one > at - SPANS_S[-1]), default=at))
+        count = sum(1 for one in self._answered if at - span_s < one <= at)
+        if count >= MEANINGFUL:
+            self.learned_per_s = min(self.learned_per_s, SHARE * count / max(1.0, span_s))
+            self._searching, self._span_s, self._refused_at = True, max(1.0, span_s), now
+
+    def _count(self, now: float, span_s: float) -> int:
+        return sum(1 for at in self._answered if at > now - span_s)
+
+    def _learn(self, now: float) -> None:
+        if self._refusals == 1:
+            self._first_refused_at = now
+            if self.learned_per_s < math.inf:
+                self.learned_per_s *= RARELY
+                self._searching = False
+                return
+        paused_s = now - self._first_refused_at
+        span_s = next((span for span in SPANS_S if span > paused_s), SPANS_S[-1])
+        count = sum(1 for at in self._answered if 0 <= self._first_refused_at - at < span_s)
+        if count >= MEANINGFUL:
+            self.learned_per_s = min(self.learned_per_s, SHARE * count / span_s)
+            self._searching, self._span_s = True, span_s

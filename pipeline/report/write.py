@@ -1,0 +1,58 @@
+"""Writing ``report.html`` and its small pictures."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from pipeline.inspection.pictures import clip_poster, report_files, source_poster
+from pipeline.job import Job
+from pipeline.report.night import Gatherer
+from pipeline.report.page import page_html
+from pipeline.state.views import StateView
+
+__all__ = ["REPORT", "write_report"]
+
+REPORT = "report.html"
+
+
+def write_report(job: Job, command: str) -> Path:
+    """Write the report of a job as its state file has it now; works beside a run.
+
+    Args:
+        job: whose.
+        command: how people start this job's commands, ``{}`` in place of the command's name.
+
+    Raises:
+        UsageError: there is no state file yet.
+        StateRefused: it can't be read.
+        OSError: OUT can't be written.
+    """
+    with StateView(job.state_path) as view:
+        folder = report_files(job.out)
+        night = Gatherer(
+            job, command, partial(clip_poster, folder=folder), partial(source_poster, folder=folder)
+        ).gather(view)
+    shown = {Path(url).name for card in night.cards for url in (card.poster_url, card.face_url) if url}
+    path = job.out / REPORT
+    draft = path.with_name(f"{REPORT}.{os.getpid()}.new")
+    try:
+        draft.write_text(page_html(night), encoding="utf-8", errors="replace")
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+    if not night.hidden:
+        _sweep(folder, shown)
+    return path
+
+
+def _sweep(folder: Path, shown: set[str]) -> None:
+    """Take away pictures of clips that are no more."""
+    for path in folder.iterdir():
+        if path.suffix == ".jpg" and path.name not in shown:
+            with suppress(OSError):
+                path.unlink()

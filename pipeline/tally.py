@@ -1,0 +1,91 @@
+"""Counting a run as it goes, from its events: what a line about it needs, without asking the state file again."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from pipeline.clip import Status
+from pipeline.eta import Eta
+from pipeline.events import Event
+from pipeline.progress_line import Standing
+from pipeline.stages import RunContext
+from pipeline.state import Overview, StateView
+
+__all__ = ["Tally"]
+
+OVER_S = 10.0
+"""Rates are of the last so many seconds."""
+
+
+class Tally:
+    """Begins with the job as it stands, so that a resumed run goes on where the earlier one was.
+
+    Args:
+        context: the run's shared things.
+        overview: the job before this run.
+    """
+
+    def __init__(self, context: RunContext, overview: Overview) -> None:
+        self._context = context
+        self._overview = overview
+        self._spent_usd = overview.spent_usd
+        self._done_s = overview.done_s
+        self._announced: dict[str, float] = {}
+        self._samples: deque[tuple[float, int, int]] = deque([(context.now(), 0, 0)])
+        self._eta = Eta()
+        self._begin(context)
+
+    def _begin(self, context: RunContext) -> None:
+        with StateView(context.out / "state.db") as view:
+            if context.settings.api.provider == "aimlapi":
+                pending = next(view.records(status=Status.PENDING), None)
+                model = context.catalogue.get(pending.model) if pending else None
+                self._eta.expected_s = context.settings.poll.expected_s or (model.expected_s if model else 0.0)
+            for record in view.records(status=Status.RENDERING):
+                if record.completed_at is None and record.accepted_at is not None:
+                    self._eta.accepted(record.id, record.accepted_at)
+                if record.cost_usd is not None:
+                    self._announced[record.id] = record.cost_usd
+
+    def take(self, event: Event) -> None:
+        """Count what happened."""
+        if event.action in {"accepted", "adopted"}:
+            self._eta.accepted(event.row, event.at)
+            if "cost_usd" in event.details:
+                self._announced[event.row] = event.details["cost_usd"]
+        elif event.action == "completed":
+            self._eta.ended(event.row, event.at)
+            announced = self._announced.pop(event.row, self._overview.estimated_usd / max(1, self._overview.total))
+            self._spent_usd += event.details.get("cost_usd", announced)
+        elif event.action in {"failed", "unconfirmed"} and "generation_id" in event.details:
+            self._eta.ended(event.row, event.at)
+        elif event.action == "done":
+            self._done_s += event.details.get("duration_s", 0.0)
+
+    def standing(self) -> Standing:
+        """How the run stands now."""
+        context = self._context
+        counts = dict(context.state.counts)
+        now = context.now()
+        self._samples.append((now, context.polls, context.bytes_received))
+        while len(self._samples) > 2 and self._samples[1][0] < now - OVER_S:
+            self._samples.popleft()
+        then, polls, received = self._samples[0]
+        passed = max(0.5, now - then)
+        in_flight = counts[Status.RENDERING] + counts[Status.SUBMITTING]
+        waiting = 0 if context.stop_reason else counts[Status.PENDING]
+        return Standing(
+            counts=counts,
+            done_s=self._done_s,
+            voice_s=self._overview.voice_s,
+            spent_usd=self._spent_usd,
+            estimated_usd=self._overview.estimated_usd,
+            in_flight=in_flight,
+            limit=context.pace.window.size,
+            polls_per_s=(context.polls - polls) / passed,
+            bytes_per_s=(context.bytes_received - received) / passed,
+            left_s=self._eta.left_s(time.time(), waiting, max(context.pace.window.size, in_flight)),
+            stopping=context.stop_reason is not None,
+            looking=not (in_flight or waiting or counts[Status.DOWNLOADING]),
+        )

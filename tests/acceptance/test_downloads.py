@@ -1,0 +1,81 @@
+"""Downloads break in every way: what is paid for arrives whole, without a second render and without waste."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.emulator import Action, Cdn, Emulator, Plan, Rule
+
+from .night import Night
+
+PAD = 400_000
+SIZE = PAD + 60_000
+"""Of a clip, about."""
+
+HOSTILE = [
+    "file:///etc/passwd", "ftp://127.0.0.1/clip.mp4", "javascript:alert(1)", "data:video/mp4;base64,AAAA", "//",
+    "http://", "http://[::1/clip.mp4", "http://user:pass@127.0.0.1:1/x", "not a link", "http://127.0.0.1:99999/clip.mp4",
+    "http://127.0.0.1:1/clip.mp4", "https://127.0.0.1:1/clip.mp4",
+]  # fmt: skip
+
+CASES: dict[str, Cdn] = {
+    "reset": Cdn(cut_after_bytes=200_000),
+    "closed early": Cdn(cut_after_bytes=200_000, cut_how="close"),
+    "cut again and again": Cdn(cut_after_bytes=100_000, cut_first=3),
+    "cut before the first byte": Cdn(cut_after_bytes=0, cut_first=3),
+    "stalled": Cdn(stall_after_bytes=150_000),
+    "chunked": Cdn(chunked=True),
+    "chunked and cut": Cdn(chunked=True, cut_after_bytes=200_000),
+    "chunked and closed": Cdn(chunked=True, cut_after_bytes=200_000, cut_how="close"),
+    "weak tag and cut": Cdn(etag="weak", cut_after_bytes=200_000),
+    "changing tag and cut": Cdn(etag="changing", cut_after_bytes=200_000),
+    "no tag, no date, cut": Cdn(etag="none", last_modified=False, cut_after_bytes=200_000),
+    "no ranges and cut": Cdn(ranges=False, cut_after_bytes=200_000),
+    "link good once, cut": Cdn(link_uses=1, cut_after_bytes=200_000, expired_body="html"),
+    "link dead at once": Cdn(link_uses=0, expired_body="xml"),
+    "busy": Cdn(fail_first=3),
+    "redirected": Cdn(redirect_first=2),
+    "slow": Cdn(bytes_per_s=300_000),
+    "wrong md5": Cdn(digests=["content-md5"], wrong_digest_first=1),
+    "wrong digest": Cdn(digests=["digest"], wrong_digest_first=1),
+    "wrong repr-digest": Cdn(digests=["repr-digest"], wrong_digest_first=1, cut_after_bytes=200_000),
+    "wrong amazon digest": Cdn(digests=["x-amz-checksum-sha256"], wrong_digest_first=1),
+    "right digests and cut": Cdn(digests=["content-md5", "repr-digest"], cut_after_bytes=200_000),
+    "endless": Cdn(endless_first=1),
+    "hostile links": Cdn(hostile_links=HOSTILE, hostile_first=1),
+}
+RANGED = {"reset", "closed early", "cut again and again", "stalled", "right digests and cut", "link good once, cut"}
+
+
+def spend(case: str, folder: Path) -> None:
+    """One case, with an emulator of its own."""
+    cdn = CASES[case]
+    rows = len(HOSTILE) if cdn.hostile_links else 2
+    with Emulator(folder / "emulator", Plan(instant=True, pad_bytes=PAD, cdn=cdn)) as emu:
+        if case == "link dead at once":
+            emu.set_plan(rules=[Rule("download", Action("status", status=status), nth=[n]) for n, status in enumerate((403, 410, 404), 1)],
+                         cdn=Cdn())  # fmt: skip
+        night = Night(folder / "night", emu, rows, download__max_bytes=2_000_000)
+        ended = night.run()
+        assert ended.code == 0, ended.text
+        night.assert_paid_once(generations=rows)
+        loads = night.journal("download")
+        for one in night.generations():
+            mine = [line for line in loads if line["generation_id"] == one["id"]]
+            sent = sum(line["bytes_sent"] for line in mine)
+            if case in RANGED:
+                assert sent <= SIZE * 1.2, f"{sent} bytes for a clip of {SIZE}: no range was asked for"
+                assert any("range" in line["headers"] for line in mine)
+            assert sent <= SIZE * 5 or case == "endless"
+        if case == "endless":
+            assert max(line["bytes_sent"] for line in loads) < 30_000_000
+        if case == "redirected":
+            assert any(line["listener"] == "elsewhere" for line in loads)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_clip_arrives_whole(table: Callable[[str], None], case: str) -> None:
+    table(case)

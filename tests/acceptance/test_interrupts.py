@@ -1,0 +1,111 @@
+"""Ctrl-C and SIGTERM: out within seconds, everything resumable, nothing bought again."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from tests.emulator import Action, Cdn, Emulator, Plan, Rule
+
+from .conftest import Nights
+
+LEAVES_WITHIN_S = 6.0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_renders_is_adopted_by_the_next_run(emu: Emulator, nights: Nights, number: signal.Signals) -> None:
+    emu.set_plan(Plan(render_s=3600.0))
+    night = nights(emu, 5, submit__max_in_flight=3)
+    with night.start() as running:
+        night.wait_for(lambda: len(night.generations()) == 3)
+        began = time.monotonic()
+        running.send(number)
+        ended = running.wait()
+    assert ended.code == 130, ended.text
+    assert time.monotonic() - began < LEAVES_WITHIN_S
+    assert "Traceback" not in ended.text
+    assert sorted(night.states().values()) == ["pending", "pending", "rendering", "rendering", "rendering"]
+    emu.set_plan(Plan(render_s=0.1))
+    emu.finish()
+    assert night.run().code == 0
+    night.assert_paid_once(generations=5)
+    assert len(night.journal("submit")) == 5
+
+
+def test_a_submit_in_the_air_is_waited_for_a_moment_and_found_later(emu: Emulator, nights: Nights) -> None:
+    emu.set_plan(Plan(render_s=0.2, rules=[Rule("submit", Action("do_then_hang", seconds=60.0), nth=[1])]))
+    night = nights(emu, 3, submit__max_in_flight=1, api__timeout_s=60)
+    with night.start() as running:
+        night.wait_for(lambda: len(night.generations()) == 1)
+        began = time.monotonic()
+        running.send(signal.SIGINT)
+        assert running.wait().code == 130
+        assert time.monotonic() - began < LEAVES_WITHIN_S
+    assert sorted(night.states().values()) == ["pending", "pending", "submitting"]
+    emu.set_plan(Plan(render_s=0.2))
+    assert night.run().code == 0
+    night.assert_paid_once(generations=3)
+
+
+def test_a_slow_answer_within_the_grace_is_noted(emu: Emulator, nights: Nights) -> None:
+    emu.set_plan(Plan(render_s=0.2, rules=[Rule("submit", Action("slow", seconds=1.5), nth=[1])]))
+    night = nights(emu, 1, api__timeout_s=60)
+    with night.start() as running:
+        night.wait_for(lambda: night.journal("submit"))
+        running.send(signal.SIGTERM)
+        assert running.wait().code == 130
+    assert night.states() == {"r1": "rendering"}
+    assert night.run().code == 0
+    night.assert_paid_once(generations=1)
+    assert not night.journal("logs")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_second_signal_ends_it_at_once(emu: Emulator, nights: Nights, number: signal.Signals) -> None:
+    emu.set_plan(Plan(render_s=0.2, rules=[Rule("submit", Action("do_then_hang", seconds=60.0), nth=[1])]))
+    night = nights(emu, 1, api__timeout_s=60)
+    with night.start() as running:
+        night.wait_for(night.generations)
+        running.send(number)
+        time.sleep(0.3)
+        assert running.alive
+        began = time.monotonic()
+        running.send(number)
+        assert running.wait().code == 130
+        assert time.monotonic() - began < 1.5
+    emu.set_plan(Plan(render_s=0.2))
+    assert night.run().code == 0
+    night.assert_paid_once(generations=1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_leaves_while_the_balance_is_waited_for(emu: Emulator, nights: Nights, number: signal.Signals) -> None:
+    emu.set_plan(Plan(rules=[Rule("billing", Action("hang_before", seconds=60.0))]))
+    night = nights(emu, 2, api__timeout_s=60)
+    with night.start() as running:
+        night.wait_for(lambda: night.journal("billing"))
+        began = time.monotonic()
+        running.send(number)
+        ended = running.wait()
+        assert time.monotonic() - began < LEAVES_WITHIN_S
+    assert ended.code == 130, ended.text
+    assert "Traceback" not in ended.text
+    assert not night.journal("submit")
+
+
+def test_a_download_cut_by_an_interrupt_goes_on_where_it_stood(emu: Emulator, nights: Nights) -> None:
+    size = 3_000_000
+    emu.set_plan(Plan(instant=True, pad_bytes=size, cdn=Cdn(bytes_per_s=1_000_000)))
+    night = nights(emu, 1)
+    part = night.out / "r1.mp4.part"
+    with night.start() as running:
+        night.wait_for(lambda: part.exists() and part.stat().st_size >= 1_000_000)
+        running.send(signal.SIGINT)
+        assert running.wait().code == 130
+    stood = part.stat().st_size
+    emu.set_plan(Plan(instant=True, pad_bytes=size))
+    assert night.run().code == 0
+    night.assert_paid_once(generations=1)
+    assert night.journal("download")[-1]["headers"]["range"] == f"bytes={stood}-"

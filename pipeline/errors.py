@@ -68,8 +68,8 @@ def one_line(text: str, limit: int = 500) -> str:
     is longer than ``limit`` characters is cut.
     """
     # Cut before the pattern work, so that megabytes from a server cost nothing.
-    text = _UNPRINTABLE.sub(" ", _ESCAPES.sub("", text[: limit * 8]))
-    text = " ".join(text.split())
+    text = _ESCAPES.sub("", text[: limit * 8])
+    text = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

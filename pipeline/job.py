@@ -112,11 +112,12 @@ class Job:
         """The state file."""
         return self.out / "state.db"
 
-    def check(self, tell: Callable[[int], None] | None = None) -> Checked:
+    def check(self, tell: Callable[[int], None] | None = None, see: Callable[[Row], None] | None = None) -> Checked:
         """Read and validate everything; no network, nothing written.
 
         Args:
             tell: called with the number of rows read so far.
+            see: called with each row.
 
         Raises:
             ManifestError: all that is wrong.
@@ -125,6 +126,8 @@ class Job:
         checked = Checked()
         for row in self._reader(Looks(), problems).rows():
             checked.add(row)
+            if see:
+                see(row)
             if tell:
                 tell(checked.rows)
         problems.raise_if_any()

@@ -61,7 +61,7 @@ async def local_studio(folder: Path, settings: Settings) -> AsyncIterator[tuple[
 
 
 def _environment() -> dict[str, str]:
-    """This very package, from wherever the run was started; and no module that happens to lie in the working folder."""
+    """The very package, from wherever the run was started; and no module that happens to lie in the working folder."""
     home = Path(__file__).resolve().parent.parent
     paths = [str(home), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(paths)}

@@ -156,13 +156,15 @@ def look_at_voice(path: Path) -> Voice:
     size_bytes = _size_of_regular(path)
     if size_bytes == 0:
         raise BadMedia("is empty: export it again")
+    with path.open("rb") as file:
+        _refuse_cut_wave(file, size_bytes)
     try:
         with av.open(os.fspath(path), mode="r", metadata_errors="ignore", options=_VOICE_OPTIONS) as container:
             if not container.streams.audio:
-                codec = container.streams.video[0].codec_context.name if container.streams.video else "no"
+                codec = _codec_of(container.streams.video[0]) if container.streams.video else "no"
                 kind = "a picture" if codec in _PICTURE_CODECS else "without a sound track"
                 raise BadMedia(f"is {kind}, not a voice: give an MP3, WAV, M4A or AAC file")
-            if any(stream.codec_context.name not in _PICTURE_CODECS for stream in container.streams.video):
+            if any(_codec_of(stream) not in _PICTURE_CODECS for stream in container.streams.video):
                 raise BadMedia("is a video, not a voice: export its sound as MP3, WAV, M4A or AAC")
             stream = container.streams.audio[0]
             name = _VOICE_FORMATS.get(container.format.name, container.format.name.partition(",")[0])
@@ -181,6 +183,35 @@ def look_at_voice(path: Path) -> Voice:
             )
         counted_s = min(counted_s, declared_s)
     return Voice(name, round(counted_s, 6), size_bytes, _digest_of(path))
+
+
+def _refuse_cut_wave(file: BinaryIO, size_bytes: int) -> None:
+    """FFmpeg takes the length of a WAV from its file; its header tells how long it was meant to be."""
+    head = file.read(12)
+    if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+        return
+    bytes_per_s = 0
+    while len(header := file.read(8)) == 8:
+        kind, length = struct.unpack("<4sI", header)
+        if kind == b"fmt ":
+            bytes_per_s = int.from_bytes(file.read(12)[8:12], "little")
+            file.seek(length - 12, os.SEEK_CUR)
+        elif kind == b"data":
+            there = size_bytes - file.tell()
+            if bytes_per_s and 0 < length < 0xFFFFFFF0 and there < length - bytes_per_s / 4:
+                raise BadMedia(
+                    f"is cut short: {length / bytes_per_s:.1f} s by its header, {there / bytes_per_s:.1f} s are there; "
+                    "export it again"
+                )
+            return
+        else:
+            file.seek(length + length % 2, os.SEEK_CUR)
+
+
+def _codec_of(stream: VideoStream) -> str:
+    """The codec's name; a stream of a kind that FFmpeg doesn't know has no codec at all."""
+    codec: VideoCodecContext | None = stream.codec_context
+    return codec.name if codec is not None else "unknown"
 
 
 def _seconds_of(packets: Iterator[av.Packet[AudioStream]], stream: AudioStream) -> float:
@@ -233,6 +264,8 @@ def look_at_clip(path: Path) -> ClipFacts:
             if not container.streams.audio:
                 raise BadMedia("has no sound track")
             video, audio = container.streams.video[0], container.streams.audio[0]
+            if any(getattr(track, "codec_context", None) is None for track in (video, audio)):
+                raise BadMedia("has a track of a kind that can't be decoded")
             video.thread_type = "NONE"
             video.codec_context.skip_frame = "NONKEY"
             frames, samples, video_s = _decode(container, video, audio)
@@ -302,6 +335,8 @@ def _walk_boxes(file: BinaryIO, size_bytes: int) -> None:
             if length < 16:
                 raise BadMedia("is damaged: a box of impossible size")
         elif length == 0:
+            if kind != b"mdat":
+                raise BadMedia("is damaged: bytes that are no box stand at its end")
             length = size_bytes - position
         elif length < 8:
             raise BadMedia("is damaged: a box of impossible size")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.clip import Status
 from pipeline.job import Checked, Job
 from pipeline.state import Overview, StateView
 
@@ -63,17 +62,14 @@ def make_plan(job: Job) -> Plan:
     Raises:
         UsageError: as ``Job.check``.
     """
-    checked = job.check()
+    to_render = Checked()
     overview = None
-    to_render, render_s, render_usd = checked.rows, checked.voice_s, checked.estimated_usd
     if job.state_path.exists():
         with StateView(job.state_path) as view:
+            checked = job.check(see=lambda row: to_render.add(row) if view.is_pending(row.id) else None)
             overview = view.overview()
-            for record in view.records():
-                if record.status is not Status.PENDING:
-                    to_render -= 1
-                    render_s -= record.voice_s or 0.0
-                    render_usd -= record.estimated_usd or 0.0
+    else:
+        checked = to_render = job.check()
     setting = job.settings.submit.max_in_flight
     in_flight = ASSUMED_IN_FLIGHT if setting == "auto" else setting
     catalogue = job.settings.catalogue
@@ -81,6 +77,6 @@ def make_plan(job: Job) -> Plan:
         1, checked.rows
     )
     return Plan(
-        checked, overview, max(0, to_render), max(0.0, render_s), max(0.0, render_usd),
-        max(0, to_render) * per_row_s / min(in_flight, max(1, to_render)) / 3600, in_flight, job.settings.api.provider,
+        checked, overview, to_render.rows, to_render.voice_s, to_render.estimated_usd,
+        to_render.rows * per_row_s / min(in_flight, max(1, to_render.rows)) / 3600, in_flight, job.settings.api.provider,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from pipeline.clip import FailureCode, Status
 from pipeline.events import Event
 from pipeline.job import Opened
-from pipeline.progress_line import line
+from pipeline.progress_line import Standing, line
 from pipeline.remedies import FAILURES
 from pipeline.run import Quote, RunWatcher
 from pipeline.stages import RunContext
@@ -145,8 +145,9 @@ class Progress(RunWatcher):
         self._context = context
         if self._overview is not None:
             self._tally = Tally(context, self._overview)
-        if self._stream.isatty() and not self._quiet:
+        if self._stream.isatty() and not self._quiet and self._tally is not None:
             self._bar = tqdm(
+                desc=self._fitted(self._tally.standing()),
                 total=sum(context.state.counts.values()), initial=context.state.counts[Status.DONE],
                 file=self._stream, bar_format="{percentage:3.0f}%|{bar}| {desc}", dynamic_ncols=True, leave=False,
                 mininterval=0, disable=False,
@@ -193,17 +194,18 @@ class Progress(RunWatcher):
             return
         standing = self._tally.standing()
         if self._bar is not None:
-            columns = self._columns()
             self._bar.n = standing.counts[Status.DONE]
-            # The words first: the bar takes what they leave, and some columns if it is little.
-            self._bar.set_description_str(
-                line(standing, columns - 8 - min(24, columns // 8), self._separator), refresh=True
-            )
+            self._bar.set_description_str(self._fitted(standing), refresh=True)
         elif not self._quiet:
             words = line(standing, 1000, self._separator)
             if words != self._last_line:
                 self._say(words)
                 self._last_line = words
+
+    def _fitted(self, standing: Standing) -> str:
+        """The words first: the bar takes what they leave, and some columns if that is little."""
+        columns = self._columns()
+        return line(standing, columns - 8 - min(24, columns // 8), self._separator)
 
     def _columns(self) -> int:
         try:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 import yaml
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, one_line
 from pipeline.models import Catalogue, extended_catalogue
 
 __all__ = [
@@ -227,6 +227,10 @@ def load_settings(
             _put(values, key, value, source)
         if pairs:
             settings = _convert(values, source)
+            try:
+                _ = settings.catalogue
+            except ConfigError as error:
+                raise ConfigError(f"{source}: {error}") from None
     _check(settings)
     return settings
 
@@ -256,7 +260,9 @@ def _read_config(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: isn't valid YAML ({getattr(error, 'problem', None) or error})") from None
+        raise ConfigError(
+            f"{path}{line}: isn't valid YAML ({one_line(str(getattr(error, 'problem', None) or error), 200)})"
+        ) from None
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -346,8 +352,12 @@ def _check(settings: Settings) -> None:
             "api.base_url is set, but api.provider is local (the studio starts inside the run): add --set api.provider=aimlapi"
         )
     if api.base_url:
-        parts = urlsplit(api.base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        try:
+            parts = urlsplit(api.base_url)
+            sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            sound = False
+        if not sound:
             raise ConfigError(f"api.base_url: {api.base_url!r} isn't an http(s) URL, such as https://api.aimlapi.com")
         if parts.username or parts.password:
             raise ConfigError("api.base_url must not hold a password: the key comes from AIMLAPI_API_KEY")
@@ -355,4 +365,3 @@ def _check(settings: Settings) -> None:
             raise ConfigError("api.base_url must not hold a query or a fragment")
     if settings.retry.max_s < settings.retry.base_s:
         raise ConfigError("retry.max_s is smaller than retry.base_s: make it at least as large")
-    _ = settings.catalogue  # raises for a model that can't be

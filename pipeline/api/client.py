@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
 import aiohttp
+from multidict import CIMultiDict
 
 from pipeline.api import wire
 from pipeline.api.assets import SubmitBody
@@ -156,11 +157,16 @@ class ApiClient:
                 content = await _read_bounded(response)
             except (aiohttp.ClientError, TimeoutError, OSError):
                 content = b""  # the status and the headers still tell something, the id of a submit above all
-            return response.status, response.headers, self._without_key(content)
+            return response.status, self._headers_without_key(response.headers), self._without_key(content)
 
     def _without_key(self, content: bytes) -> bytes:
         """An answer that echoes the key must not carry it into a message, a log or the state."""
         return content.replace(self._key.encode(), b"[key]") if self._key else content
+
+    def _headers_without_key(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        if not self._key or not any(self._key in text for text in headers.values()):
+            return headers
+        return CIMultiDict((name, text.replace(self._key, "[key]")) for name, text in headers.items())
 
     def _words(self, error: BaseException) -> str:
         words = one_line(str(error) or type(error).__name__, 200)

@@ -182,7 +182,7 @@ def decipher_retrieve(status: int, headers: Mapping[str, str], body: bytes) -> G
         raise ServerTrouble(f"the answer names no status: {_excerpt(body)}", request_id=request_id)
     if word in {"error", "failed"}:
         error = answer.get("error")
-        words = _envelope_message({"error": error}) if isinstance(error, Mapping) else ""
+        words = _envelope_message({"error": error})
         return Generation(word, "error", error=one_line(words or "the API gave no reason"), request_id=request_id)
     if word in {"completed", "succeeded"}:
         video = answer.get("video")
@@ -246,11 +246,15 @@ def _taken_usd(line: Mapping[str, Any]) -> float | None:
     for name in ("amount", "cost"):
         value = line.get(name)
         if isinstance(value, Mapping):
-            usd, credits_used = value.get("usd"), value.get("credits")
+            usd, credits_used = _amount(value.get("usd")), _amount(value.get("credits"))
             value = usd if usd is not None else credits_used / CREDITS_PER_USD if credits_used is not None else None
         if isinstance(value, int | float) and not isinstance(value, bool):
             return abs(value) if name == "cost" else -value
     return None
+
+
+def _amount(value: object) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def decipher_balance(status: int, headers: Mapping[str, str], body: bytes) -> float | None:

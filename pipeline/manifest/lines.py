@@ -11,7 +11,7 @@ __all__ = ["Unreadable", "lines_of"]
 MAX_LINE_BYTES = 1 << 20
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 # What YAML calls non-printable; also in a CSV nobody means it.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 
 
 class Unreadable(Exception):

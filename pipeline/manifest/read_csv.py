@@ -25,7 +25,7 @@ def read_csv(path: Path, problems: Problems) -> Iterator[RawRow]:
                 continue
             if header is None:
                 header = [name.strip() for name in record]
-                if not _header_is_sound(header, line, problems):
+                if not _header_can_be_used(header, line, problems):
                     return
                 continue
             if len(record) > len(header):
@@ -33,20 +33,24 @@ def read_csv(path: Path, problems: Problems) -> Iterator[RawRow]:
                     f"{len(record)} cells under {len(header)} columns: quote a cell that holds a comma", line=line
                 )
                 continue
-            fields = {name: cell.strip() for name, cell in zip(header, record, strict=False) if cell.strip()}
+            fields = {
+                name: cell.strip()
+                for name, cell in zip(header, record, strict=False)
+                if cell.strip() and is_field(name) and name != "options"
+            }
             yield RawRow(line, fields, {})
     except Unreadable as error:
         problems.add(str(error), line=error.line)
         return
     except csv.Error as error:
-        problems.add(f"isn't valid CSV ({error}): check the quotes", line=max(start, reader.line_num))
+        problems.add(f"isn't valid CSV ({error}): check the quotes", line=start)
         return
     if header is None:
         problems.add("is empty: a header line (id,image,audio,prompt) and a row a clip are needed")
 
 
-def _header_is_sound(header: list[str], line: int, problems: Problems) -> bool:
-    before = problems.total
+def _header_can_be_used(header: list[str], line: int, problems: Problems) -> bool:
+    """Tell what is wrong with it; whether rows under it can be read all the same, without its bad columns."""
     if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
         problems.add("columns are separated by semicolons or tabs: save it with commas", line=line)
         return False
@@ -59,4 +63,4 @@ def _header_is_sound(header: list[str], line: int, problems: Problems) -> bool:
             problems.add(unknown_field(name).replace("field", "column", 1), line=line)
     for name in sorted({name for name in header if name and header.count(name) > 1}):
         problems.add(f"column {name!r} stands twice: remove one", line=line)
-    return problems.total == before
+    return any(is_field(name) for name in header)

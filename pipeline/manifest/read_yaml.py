@@ -28,6 +28,7 @@ from pipeline.manifest.raw import RawRow, is_field, unknown_field
 __all__ = ["read_yaml"]
 
 MAX_DEPTH = 8
+MAX_OPEN = 100
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -70,12 +71,16 @@ class _Text:
 
     def __init__(self, path: Path) -> None:
         self._lines = lines_of(path)
+        self.broken: Unreadable | None = None
 
     def read(self, size: int = 4096) -> str:
         parts: list[str] = []
-        while size > 0 and (line := next(self._lines, "")):
-            parts.append(line)
-            size -= len(line)
+        try:
+            while size > 0 and (line := next(self._lines, "")):
+                parts.append(line)
+                size -= len(line)
+        except Unreadable as error:
+            self.broken = error  # for the scanner the text ends here, so that the rows before it are told of
         return "".join(parts)
 
 
@@ -84,11 +89,14 @@ def read_yaml(path: Path, problems: Problems) -> Iterator[RawRow]:
 
     What is wrong with the file's form goes to ``problems``, with its line.
     """
+    text = _Text(path)
     try:
-        yield from _Reader(yaml.parse(_Text(path), Loader=_LOADER), problems).rows()
+        yield from _Reader(yaml.parse(text, Loader=_LOADER), problems, text).rows()
     except Unreadable as error:
         problems.add(str(error), line=error.line)
     except yaml.MarkedYAMLError as error:
+        if text.broken is not None:
+            return
         mark = error.problem_mark or error.context_mark
         problems.add(
             f"isn't valid YAML ({error.problem or error.context}): check indentation, quotes and colons",
@@ -96,6 +104,9 @@ def read_yaml(path: Path, problems: Problems) -> Iterator[RawRow]:
         )
     except yaml.YAMLError as error:
         problems.add(f"isn't valid YAML ({error})")
+    finally:
+        if text.broken is not None:
+            problems.add(str(text.broken), line=text.broken.line)
 
 
 def _line(event: Event) -> int:
@@ -103,8 +114,9 @@ def _line(event: Event) -> int:
 
 
 class _Reader:
-    def __init__(self, events: Iterator[Event], problems: Problems) -> None:
+    def __init__(self, events: Iterator[Event], problems: Problems, text: _Text) -> None:
         self._events = events
+        self._text = text
         self._problems = problems
         self._anchors: dict[str, _Scalar] = {}
         self._defaults: dict[str, Any] = {}
@@ -113,7 +125,8 @@ class _Reader:
         start = self._first_node()
         if not isinstance(start, MappingStartEvent):
             line = _line(start) if start else 0
-            self._problems.add("expected `version: 1` and a list under `rows:`", line=line)
+            if self._text.broken is None:
+                self._problems.add("expected `version: 1` and a list under `rows:`", line=line)
             return
         seen: dict[str, int] = {}
         while not isinstance(event := next(self._events), CollectionEndEvent):
@@ -123,15 +136,17 @@ class _Reader:
                 self._problems.add(f"{name}: stands twice (first on line {seen[name]}): keep one", line=key.line)
             seen[name] = key.line
             value = next(self._events)
-            if name == "rows" and isinstance(value, SequenceStartEvent) and not self._has_tag(value):
+            if name == "rows" and isinstance(value, SequenceStartEvent):
+                self._has_tag(value)
                 yield from self._rows_in_sequence()
             elif name == "rows":
                 self._node(value)
-                self._problems.add("rows: expected a list, a row a dash", line=key.line)
+                if self._text.broken is None:
+                    self._problems.add("rows: expected a list, a row a dash", line=key.line)
             else:
                 self._top_level(name, key.line, self._node(value), rows_seen="rows" in seen)
         for name, hint in (("version", "add `version: 1`"), ("rows", "add a list under `rows:`")):
-            if name not in seen:
+            if name not in seen and self._text.broken is None:
                 self._problems.add(f"{name}: is missing: {hint}", line=1)
         for event in self._events:
             if isinstance(event, DocumentStartEvent):
@@ -227,7 +242,7 @@ class _Reader:
         if not isinstance(event, CollectionStartEvent):  # pragma: no cover - the parser gives nothing else
             raise TypeError(event)
         if depth >= MAX_DEPTH:
-            self._skip_collection()
+            self._skip_collection(line)
             self._problems.add("nested too deeply", line=line)
             return _Broken(line)
         tagged = self._has_tag(event)
@@ -258,8 +273,11 @@ class _Reader:
             items.append(self._node(event, depth + 1))
         return _Sequence(items, line)
 
-    def _skip_collection(self) -> None:
+    def _skip_collection(self, line: int) -> None:
         open_collections = 1
         while open_collections:
+            if open_collections > MAX_OPEN:
+                # The parser takes quadratic time in the depth, so it is not asked to find the end of this.
+                raise Unreadable(line, "nested too deeply: this is hardly a manifest")
             event = next(self._events)
             open_collections += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -61,11 +63,12 @@ class RowReader:
         if read is None:
             raise UsageError(f"{self._path}: a manifest is a .yaml, .yml or .csv file")
         count = 0
-        for raw in read(self._path, self._problems):
-            count += 1
-            row = self._row(raw)
-            if row is not None:
-                yield row
+        with closing(self._taken):
+            for raw in read(self._path, self._problems):
+                count += 1
+                row = self._row(raw)
+                if row is not None:
+                    yield row
         if not count and not self._problems.total:
             self._problems.add("has no rows: add one under `rows:`, or a line under the header")
 
@@ -189,6 +192,16 @@ class RowReader:
 
     def _options(self, raw: RawRow, row_id: str, model: Model | None) -> dict[str, Any]:
         options: dict[str, Any] = dict(raw.fields.get("options") or {})
+        try:
+            json.dumps(options, allow_nan=False)
+        except ValueError:
+            self._bad(
+                raw,
+                "options",
+                row_id,
+                "holds a number without a JSON form (.inf, .nan, thousands of digits): change it",
+            )
+            return {}
         for name, value in options.items():
             if name in RESERVED_BODY_FIELDS:
                 self._bad(raw, "options", row_id, f"{name}: is set by the row itself: remove it here")
@@ -231,9 +244,17 @@ class _Taken:
         (first,) = self._db.execute("SELECT line FROM taken WHERE kind = ? AND name = ?", (kind, name)).fetchone()
         return int(first)
 
+    def close(self) -> None:
+        """Drop them all."""
+        self._db.close()
+
 
 def _stem(audio: str) -> str:
-    return PurePosixPath(unquote(urlsplit(audio).path) if _is_url(audio) else audio).stem
+    try:
+        path = unquote(urlsplit(audio).path) if _is_url(audio) else audio
+    except ValueError:
+        return ""  # the link itself is told as a problem
+    return PurePosixPath(path).stem
 
 
 def _is_url(place: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -26,6 +27,9 @@ class PollPlan(Protocol):
             voice_s: its seconds of voice; 0 if not known.
         """
 
+    def gain(self, seen_s: float, age_s: float, voice_s: float) -> float:
+        """How much there is to be gained by asking at an age for a clip last seen rendering at another."""
+
     def renders(self, clip: Hashable, age_s: float, voice_s: float) -> None:
         """At this age the clip was not ready; 0: it was just sent. What is not told of is not learned from."""
 
@@ -46,6 +50,10 @@ class FixedPlan:
     def gap_s(self, seen_s: float, voice_s: float) -> float:
         """The same for every age."""
         return self.interval_s
+
+    def gain(self, seen_s: float, age_s: float, voice_s: float) -> float:
+        """The longest waiting first."""
+        return age_s - seen_s
 
     def renders(self, clip: Hashable, age_s: float, voice_s: float) -> None:
         """Nothing to learn."""
@@ -86,7 +94,7 @@ class AdaptivePlan:
         curve, scale = self.times.curve, self.times.scale(voice_s)
         notice_s = self.notice_s or NOTICE_SHARE * curve.typical_s
         # Of a render time that is stretched by s the hazard is 1/s of that at 1/s of the age, its integral grows by sqrt(s).
-        step = 2 * max(notice_s, self.interval_s / 2) / curve.effort / scale**0.5
+        step = 2 * max(notice_s, self.interval_s / 2) / curve.effort / math.sqrt(scale)
         seen_s /= scale
         due_s = curve.age_at(curve.cumulated(seen_s) + step)
         shortest_s = self.interval_s / scale if seen_s else 0.0
@@ -94,6 +102,11 @@ class AdaptivePlan:
             # Where clips are quicker than polls may be, one poll when nearly all are ready is best.
             due_s = min(due_s, max(curve.late_s, seen_s + shortest_s))
         return max(shortest_s, due_s - seen_s) * scale
+
+    def gain(self, seen_s: float, age_s: float, voice_s: float) -> float:
+        """The growth of ∫sqrt(h)dt: where requests are scarce, the best plan asks where it is the largest."""
+        curve, scale = self.times.curve, self.times.scale(voice_s)
+        return (curve.cumulated(age_s / scale) - curve.cumulated(seen_s / scale)) * math.sqrt(scale)
 
     def renders(self, clip: Hashable, age_s: float, voice_s: float) -> None:
         """At this age the clip was not ready; 0: it was just sent. What is not told of is not learned from."""

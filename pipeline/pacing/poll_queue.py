@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -26,9 +27,8 @@ class _Entry:
 class PollQueue(Generic[K]):
     """Outstanding clips between two polls.
 
-    When a limit lets fewer polls through than are due, the one goes first that is the furthest beyond its gap. The
-    gaps are such that ∫sqrt(h)dt grows by the same in each (see ``render_curve``), so that is the clip for which it
-    has grown the most: the order that the best plan for a smaller number of polls has as well.
+    When a limit lets fewer polls through than are due, the one goes first by which most is gained: that for which
+    ∫sqrt(h)dt has grown the most (see ``render_curve``), as the best plan for a smaller number of polls has it.
 
     Attributes:
         rng: jitter, a tenth more or less, so that clips that started together are not polled in bursts.
@@ -75,8 +75,13 @@ class PollQueue(Generic[K]):
         self._drop_stale()
         return self._heap[0][0] if self._heap else None
 
-    def pop(self, now: float) -> K | None:
-        """The clip to ask now; None if none is due."""
+    def pop(self, now: float, gain: Callable[[K], float]) -> K | None:
+        """The clip to ask now; None if none is due.
+
+        Args:
+            now: the time.
+            gain: what there is to be gained by asking for a clip now; only asked for clips that compete.
+        """
         self._drop_stale()
         while self._heap and self._heap[0][0] <= now:
             _, _, clip = heapq.heappop(self._heap)
@@ -87,13 +92,10 @@ class PollQueue(Generic[K]):
         if len(self._late) == 1:
             (clip,) = self._late
         else:
-            clip = max(self._late, key=lambda one: self._urgency(one, now))
+            # What was not planned (a fresh link, another try) is due by a time of its own.
+            clip = max(self._late, key=lambda one: gain(one) if self._late[one].planned else math.inf)
         del self._late[clip], self._entries[clip]
         return clip
-
-    def _urgency(self, clip: K, now: float) -> float:
-        entry = self._late[clip]
-        return (now - entry.since) / max(1e-6, entry.due - entry.since)
 
     def _push(self, clip: K, entry: _Entry) -> None:
         self._pushed += 1

@@ -204,12 +204,12 @@ def _fit_log_normal(seen: Seen, known: float, guess: tuple[float, float] | None)
                 continue  # it says next to nothing
             beyond = 0.5 * math.erfc(u / _ROOT_2)
             mills = math.exp(-u * u / 2) / _ROOT_2PI / beyond if u < 6 else u + 1 / u
-            if u > 3:
-                n *= math.exp(3 - u)  # a clip far too late tells of trouble, not of the others' render time
+            # A clip far too late tells of trouble, not of the others' render time.
+            weight = n if u <= 3 else n * math.exp(3 - u)
             value = mean + spread * mills
-            count += n
-            one += n * value
-            two += n * (spread * spread * (1 + u * mills - mills * mills) + value * value)
+            count += weight
+            one += weight * value
+            two += weight * (spread * spread * (1 + u * mills - mills * mills) + value * value)
         before = mean, spread
         mean = one / count
         variance = max(0.0, two / count - mean * mean) * count + SPREAD_GUESS**2 * SPREAD_GUESS_WEIGHT

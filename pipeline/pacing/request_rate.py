@@ -17,9 +17,9 @@ SPANS_S = (1.0, 10.0, 60.0)
 """Limits are kept over spans that nobody tells. One that still refuses after a pause has a span longer than that."""
 SHARE = 0.95
 """Of a rate that was refused."""
-RARELY = 0.93
-"""What a single refusal leaves of a rate that had held."""
-SEARCH_A_SPAN, SETTLED_A_SPAN = 1.0, 0.02
+RARELY, HARDLY = 0.93, 0.6
+"""What a refusal leaves of a rate that had held: at most, and at least."""
+SEARCH_A_SPAN, SETTLED_A_SPAN = 0.5, 0.02
 """Growth over a span that passed without a refusal: of a rate that was only roughly measured, and of one that held.
 
 The latter doubles with each span more, so that a limit that was lifted is found out."""
@@ -132,15 +132,22 @@ class RequestRate:
         return sum(1 for at in self._answered if at > now - span_s)
 
     def _learn(self, now: float) -> None:
+        """Lower the rate to what was answered over the limit's span, as far as that is known."""
+        known = self.learned_per_s < math.inf
         if self._refusals == 1:
             self._first_refused_at = now
-            if self.learned_per_s < math.inf:
-                self.learned_per_s *= RARELY
-                self._searching = False
-                return
         paused_s = now - self._first_refused_at
+        if known and paused_s <= self._span_s:
+            if self._refusals == 1:
+                measured = SHARE * self._before_refusal(self._span_s) / self._span_s
+                self.learned_per_s = min(RARELY * self.learned_per_s, max(HARDLY * self.learned_per_s, measured))
+                self._searching = False
+            return
         span_s = next((span for span in SPANS_S if span > paused_s), SPANS_S[-1])
-        count = sum(1 for at in self._answered if 0 <= self._first_refused_at - at < span_s)
+        count = self._before_refusal(span_s)
         if count >= MEANINGFUL:
             self.learned_per_s = min(self.learned_per_s, SHARE * count / span_s)
             self._searching, self._span_s = True, span_s
+
+    def _before_refusal(self, span_s: float) -> int:
+        return sum(1 for at in self._answered if 0 <= self._first_refused_at - at < span_s)

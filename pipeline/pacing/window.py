@@ -68,6 +68,7 @@ class AdaptiveWindow:
     _grown: int = 0
     _credit: float = 0.0
     _in_a_row: int = 0
+    _rises: int = 0
 
     @property
     def size(self) -> int:
@@ -79,9 +80,11 @@ class AdaptiveWindow:
         self._in_a_row = 0
         self._credit = min(1.0, self._credit + 1 / self.clips_a_refusal)
         if self.limit is not None and rendering >= self.limit:
-            # More than ever fitted: where the limit is now has to be found again, one step at a time.
-            self.forget(rendering + 1)
-            self._grown = self.most_airborne
+            # More than ever fitted: on from here, one at a time while it may have been an end that nobody has noticed.
+            self.limit = rendering + 1
+            self._rises += 1
+            self.current = min(self.ceiling, self.limit + min(self.most_airborne, 1 + self._rises // 8))
+            return
         if in_flight + 1 < self.current:
             return
         if self.limit is None or self.current < self.limit:
@@ -95,8 +98,9 @@ class AdaptiveWindow:
     def refused(self, in_flight: int, *, again: bool) -> bool:
         """What rendered just now is what fits; less, where that was refused as well."""
         expected = self.limit is not None and in_flight >= self.limit
+        self._rises = 0
         # A handful that is refused together must not silence the search for hours.
-        self._credit = 0.0 if self.limit is None else max(-2.0, self._credit - 1.0)
+        self._credit = 0.0 if self.limit is None else max(-1.0, self._credit - 1.0)
         if again:
             self._in_a_row += 1
         self.limit = max(1, in_flight if self.limit is None else min(in_flight, self.limit))

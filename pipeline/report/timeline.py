@@ -106,7 +106,8 @@ def draw(
         now: where what is still in flight ends for the time being.
     """
     flights = [
-        (span.submitted_at, now if span.ended_at is None else max(span.ended_at, span.submitted_at + 0.001)) for span in spans
+        (span.submitted_at, now if span.ended_at is None else max(span.ended_at, span.submitted_at + 0.001))
+        for span in spans
     ]
     moments = [*finished, *failed]
     if not flights:

@@ -31,12 +31,18 @@ def digests_of(headers: Mapping[str, str], *, whole: bool) -> tuple[Digest, ...]
     """
     found: list[Digest] = []
     for header in ("repr-digest", "digest", "x-goog-hash") + (("content-digest",) if whole else ()):
-        for name, text in re.findall(r"([A-Za-z0-9-]+)=:?([A-Za-z0-9+/]+=*):?", headers.get(header, "")):
+        for name, text in re.findall(r"([A-Za-z0-9-]+)=:?([A-Za-z0-9+/]+=*):?", _all_of(headers, header)):
             _add(found, _LISTED.get(name.lower(), ""), text)
     _add(found, "sha256", headers.get("x-amz-checksum-sha256", ""))
     if whole:
         _add(found, "md5", headers.get("content-md5", ""))
     return tuple(dict.fromkeys(found))
+
+
+def _all_of(headers: Mapping[str, str], name: str) -> str:
+    """A header's values; some servers send it once for each."""
+    get_all = getattr(headers, "getall", None)
+    return ", ".join(get_all(name, ())) if get_all else headers.get(name, "")
 
 
 def _add(found: list[Digest], algorithm: str, text: str) -> None:

@@ -83,7 +83,7 @@ class PollStage:
                 self._replan()
                 now, due = context.now(), self._queue.next_at()
                 wait_s = None if due is None else max(due - now, context.pace.requests.wait_s(now, "poll"))
-                seq = self._queue.pop(now) if wait_s is not None and wait_s <= 0 else None
+                seq = self._queue.pop(now, self._gain) if wait_s is not None and wait_s <= 0 else None
                 if seq is None:
                     await first_of(wait_s, self._inbox.wait())
                     continue
@@ -169,6 +169,11 @@ class PollStage:
 
     def _gap_s(self, item: _Outstanding) -> float:
         return self._plan(item.clip).gap_s(item.seen_s, item.clip.voice_s or 0.0)
+
+    def _gain(self, seq: int) -> float:
+        item = self._outstanding[seq]
+        age_s = self._context.now() - item.started
+        return self._plan(item.clip).gain(item.seen_s, age_s, item.clip.voice_s or 0.0)
 
     def _again(self, item: _Outstanding, delay_s: float | None = None) -> None:
         """Ask once more: when the plan says, or after a delay that something else asks for."""

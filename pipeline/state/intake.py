@@ -24,6 +24,11 @@ _INPUTS = (
 )  # fmt: skip
 
 
+_IN_THE_WAY = (
+    "SELECT id FROM clips WHERE output = ? AND status IN ('submitting', 'rendering', 'downloading', 'unconfirmed')"
+)
+
+
 @dataclass(slots=True)
 class Intake:
     """What became of a manifest's rows.
@@ -84,6 +89,13 @@ def take_in(db: sqlite3.Connection, rows: Iterable[Row], out: Path, problems: Pr
                 problems.add(
                     f"{out / row.output} stands there already and this job knows nothing of it (is its state.db gone?): "
                     "move it away, or use another --out",
+                    row=row.id,
+                )
+                continue
+            if holder := db.execute(_IN_THE_WAY, (row.output,)).fetchone():
+                problems.add(
+                    f"{out / row.output} is the file of row {holder[0]!r}, which left the manifest and still renders: let it "
+                    "finish under its id first, or give this row another file name",
                     row=row.id,
                 )
                 continue

@@ -214,7 +214,8 @@ def _refuse_truncated(path: Path) -> None:
     page_bytes = 65536 if page_bytes == 1 else page_bytes
     pages = int.from_bytes(head[28:32], "big")
     # The page count of the header is only valid when both change counters agree (sqlite.org/fileformat.html).
-    if head[24:28] == head[92:96] and size_bytes < pages * page_bytes:
+    # With a log beside it nothing is missing: a kill amid a checkpoint leaves a new first page and the rest in the log.
+    if head[24:28] == head[92:96] and size_bytes < pages * page_bytes and not _has_log(path):
         raise StateRefused(damaged(path, f"{pages * page_bytes - size_bytes:,} bytes are missing"))
 
 
@@ -229,6 +230,13 @@ def _head_of(path: Path) -> tuple[bytes, int]:
     if key not in _looked_into:
         _looked_into[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     return os.pread(_looked_into[key], 100, 0), info.st_size
+
+
+def _has_log(path: Path) -> bool:
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _refuse_foreign(db: sqlite3.Connection, path: Path) -> None:

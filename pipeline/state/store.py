@@ -77,6 +77,7 @@ class StateFile:
         self._arrivals = {status: asyncio.Event() for status in Status}
         self.counts = counts_by_status(self._reader)
         self.changed = asyncio.Event()
+        self._set_aside = {seq for (seq,) in self._reader.execute("SELECT seq FROM clips WHERE dropped")}
         (self.tag,) = self._reader.execute("SELECT value FROM job WHERE name = 'tag'").fetchone()
 
     async def close(self) -> None:
@@ -196,11 +197,12 @@ class StateFile:
 
     async def _move(self, clip: Clip, new: Status, job: Callable[[sqlite3.Connection], _T]) -> _T:
         result = await self._writer.do(job)
-        self._count(clip.status, new)
+        self._count(clip.status, new, set_aside=clip.seq in self._set_aside)
         self._arrivals[new].set()
         return result
 
-    def _count(self, old: Status, new: Status) -> None:
+    def _count(self, old: Status, new: Status, *, set_aside: bool = False) -> None:
         self.counts[old] -= 1
-        self.counts[new] += 1
+        # A row that left the manifest counts while it is in flight and no longer.
+        self.counts[new] += not set_aside or new in IN_FLIGHT
         self.changed.set()

@@ -61,7 +61,7 @@ def resubmit(db: sqlite3.Connection) -> int:
 
     Rows without a generation id stay: the usage log is asked once more first.
     """
-    sql = "SELECT clips.seq FROM clips JOIN attempts ON n = attempt WHERE status = 'unconfirmed' AND generation_id IS NOT NULL"
+    sql = "SELECT clips.seq FROM clips JOIN attempts ON n = attempt WHERE status = 'unconfirmed' AND NOT dropped AND generation_id IS NOT NULL"
     rows = db.execute(sql).fetchall()
     for (seq,) in rows:
         _set_status(db, seq, Status.PENDING)
@@ -94,7 +94,7 @@ def retry(db: sqlite3.Connection, ids: Sequence[str]) -> Retried:
     )
     retried = Retried()
     for seq, row_id, status, code, generation_id, fate in db.execute(sql, tuple(ids)).fetchall():
-        paid = generation_id is not None and fate in {"accepted", "completed"}
+        paid = generation_id is not None and fate in {"accepted", "completed"} and code != FailureCode.BAD_REQUEST
         if status not in {Status.FAILED, Status.DONE}:
             retried.left.append(row_id)
         elif status == Status.FAILED and paid and (code in _FETCHABLE or not ids):

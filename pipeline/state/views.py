@@ -169,6 +169,11 @@ class StateView:
                 self._db.execute("ROLLBACK")
             raise StateRefused(damaged(self._path, error)) from None
 
+    def is_pending(self, row_id: str) -> bool:
+        """Whether a run would submit the row: it is pending, or the state does not know it yet."""
+        row = self._db.execute("SELECT status FROM clips WHERE id = ?", (row_id,)).fetchone()
+        return row is None or row[0] == Status.PENDING
+
     def records(self, *, status: Status | None = None) -> Iterator[Record]:
         """The rows in manifest order, or those of one status."""
         where = "AND status = ?" if status else ""

@@ -1,0 +1,88 @@
+"""A rate is learned from refusals, kept to, and tried again."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import deque
+
+import pytest
+
+from pipeline.pacing import Backoff, RequestRate
+
+
+def a_rate(per_minute: float = 0.0) -> RequestRate:
+    return RequestRate(Backoff(1.0, 120.0, random.Random(1)), per_minute)
+
+
+def drive(rate: RequestRate, limit: int, span_s: float, begin_s: float, end_s: float) -> tuple[int, int]:
+    """Send whenever it may be done, against a sliding limit; returns requests answered and refused."""
+    now, taken, answered, refused = begin_s, deque[float](), 0, 0
+    while now < end_s:
+        wait_s = rate.wait_s(now, "poll")
+        if wait_s > 0:
+            now += wait_s
+            continue
+        rate.sent(now, "poll")
+        while taken and taken[0] <= now - span_s:
+            taken.popleft()
+        if len(taken) < limit:
+            taken.append(now)
+            rate.answered(now)
+            answered += 1
+        else:
+            rate.refused(now)
+            refused += 1
+        now += 0.001
+    return answered, refused
+
+
+@pytest.mark.parametrize(("limit", "span_s"), [(100, 60.0), (20, 10.0), (10, 1.0)])
+def test_most_of_an_unknown_rate_is_used_and_little_refused(limit: int, span_s: float) -> None:
+    rate = a_rate()
+    drive(rate, limit, span_s, 0.0, 300.0)
+    answered, refused = drive(rate, limit, span_s, 300.0, 1500.0)
+    assert answered > 0.8 * limit * 1200 / span_s
+    assert refused < 0.03 * answered
+
+
+def test_a_rate_that_was_lifted_is_found_out() -> None:
+    rate = a_rate()
+    drive(rate, 10, 1.0, 0.0, 300.0)
+    assert rate.per_s < 12
+    drive(rate, 40, 1.0, 300.0, 600.0)
+    assert rate.per_s > 20
+
+
+def test_a_few_refusals_without_an_answer_measure_nothing() -> None:
+    rate = a_rate()
+    now = 0.0
+    for _ in range(15):
+        now += rate.wait_s(now, "poll") + 0.01
+        rate.refused(now)
+    assert rate.learned_per_s == math.inf
+
+
+def test_the_users_rate_is_never_exceeded() -> None:
+    answered, _ = drive(a_rate(per_minute=120.0), 10**6, 60.0, 0.0, 60.0)
+    assert answered <= 122
+
+
+def test_retry_after_is_honoured() -> None:
+    rate = a_rate()
+    rate.refused(10.0, retry_after_s=20.0)
+    assert rate.wait_s(12.0, "submit") == pytest.approx(18.0)
+
+
+def test_submits_and_polls_that_both_wait_take_turns() -> None:
+    rate, now, order = a_rate(per_minute=600.0), 0.0, ""
+    while len(order) < 40:
+        polled = rate.wait_s(now, "poll") == 0.0
+        if polled:
+            rate.sent(now, "poll")
+            order += "p"
+        if rate.wait_s(now, "submit") == 0.0:
+            rate.sent(now, "submit")
+            order += "s"
+        now += 0.01
+    assert 15 <= order.count("s") <= 25

@@ -1,0 +1,144 @@
+"""Limits are found, used and not battered, over simulated nights."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from benchmarks.simulator import Limits, Report, adaptive, log_normal, simulate
+from pipeline.pacing import AdaptiveWindow, Backoff, FixedWindow, SubmitPace
+
+MINUTE = 60.0
+
+
+def night_with(limit: int, **options: object) -> tuple[Report, float, float]:
+    """A night against a limit; when it was warm and when the last clip was taken."""
+    clips = max(400, 6 * limit)
+    limits = Limits(at_once=lambda _now: limit)
+    night = simulate(
+        log_normal(530.0, 0.25),
+        clips=clips,
+        at_once=AdaptiveWindow(),
+        limits=limits,
+        **options,  # type: ignore[arg-type]
+    )
+    return night, night.accepted_at[max(40, 2 * limit)], night.accepted_at[-1]
+
+
+@pytest.mark.parametrize("limit", [1, 5, 20, 100])
+def test_a_hidden_limit_is_found_used_and_not_battered(limit: int) -> None:
+    night, warm, last = night_with(limit)
+    assert night.used_share(warm, last) >= 0.95
+    assert night.refused_share(warm, last) <= 0.02
+    assert len(night.refused_at) <= 40 + 0.02 * len(night.accepted_at)
+
+
+def test_there_is_no_oscillation() -> None:
+    night, warm, last = night_with(50)
+    minutes = [night.used_share(at, at + 5 * MINUTE) for at in range(int(warm), int(last) - 300, 300)]
+    assert min(minutes) > 0.9
+
+
+def test_quick_clips_are_no_other_matter() -> None:
+    limits = Limits(at_once=lambda _now: 8)
+    night = simulate(
+        log_normal(2.0, 0.25), clips=800, at_once=AdaptiveWindow(), limits=limits, submit_s=0.02, poll_s=0.02,
+        plan=adaptive(interval_s=0.1, notice_s=0.05),
+    )  # fmt: skip
+    warm = night.accepted_at[150]
+    assert night.used_share(warm, night.accepted_at[-1]) >= 0.93
+    assert night.refused_share(warm) <= 0.02
+
+
+@pytest.mark.parametrize(("before", "after"), [(20, 40), (40, 20)])
+def test_a_limit_that_changes_is_followed_within_a_minute(before: int, after: int) -> None:
+    """Where there are clips enough to tell: one in 70 may be spent on asking for more."""
+    limits = Limits(at_once=lambda now: before if now < 150 else after)
+    night = simulate(
+        log_normal(10.0, 0.2), clips=800, at_once=AdaptiveWindow(), limits=limits, submit_s=0.1, poll_s=0.05,
+        plan=adaptive(interval_s=0.5),
+    )  # fmt: skip
+    last = night.accepted_at[-1]
+    assert night.used_share(150 + MINUTE, min(last, 150 + 2 * MINUTE)) > 0.93
+    assert sum(150 <= at < 150 + MINUTE for at in night.refused_at) <= 25
+
+
+def test_a_limit_that_comes_down_makes_no_storm() -> None:
+    limits = Limits(at_once=lambda now: 60 if now < 3000 else 15)
+    night = simulate(log_normal(530.0, 0.2), clips=500, at_once=AdaptiveWindow(), limits=limits)
+    assert sum(3000 <= at < 4200 for at in night.refused_at) <= 25
+
+
+@pytest.mark.parametrize(("per_span", "span_s"), [(60, 60.0), (10, 10.0)])
+def test_a_limit_of_submits_a_minute_is_not_taken_for_one_of_clips(per_span: int, span_s: float) -> None:
+    limits = Limits(per_span=lambda _now: per_span, span_s=span_s, submits_only=True)
+    night = simulate(log_normal(530.0, 0.25), clips=500, at_once=AdaptiveWindow(), limits=limits)
+    assert night.accepted_at[-1] < 1.25 * 500 * span_s / per_span + 2 * MINUTE
+    assert sum(at > 5 * MINUTE for at in night.refused_at) <= 8
+    assert night.polls_refused == 0
+
+
+def test_one_limit_for_all_requests_holds_back_submits_and_polls() -> None:
+    limits = Limits(per_span=lambda _now: 300, span_s=60.0)
+    night = simulate(log_normal(530.0, 0.25), clips=400, at_once=AdaptiveWindow(), limits=limits)
+    requests = len(night.accepted_at) + sum(night.polls)
+    refused = len(night.refused_at) + night.polls_refused
+    assert refused < 0.06 * requests
+    assert sum(at > 5 * MINUTE for at in night.refused_at) <= 4
+    assert requests / night.ended_at * 60 > 0.6 * 300
+
+
+def test_an_earlier_nights_limit_saves_the_search() -> None:
+    limits = Limits(at_once=lambda _now: 100)
+    night = simulate(log_normal(530.0, 0.25), clips=250, at_once=AdaptiveWindow(limit=100), limits=limits)
+    assert len(night.refused_at) <= 6
+    assert night.used_share(60, night.accepted_at[-1]) > 0.95
+
+
+def test_a_limit_that_is_far_below_last_nights_makes_no_storm() -> None:
+    limits = Limits(at_once=lambda _now: 50)
+    night = simulate(log_normal(530.0, 0.25), clips=300, at_once=AdaptiveWindow(limit=300), limits=limits)
+    assert len(night.refused_at) < 70
+
+
+def a_pace(window: int = 4, per_minute: float = 0.0) -> SubmitPace:
+    return SubmitPace(FixedWindow(window), per_minute, Backoff(1.0, 60.0, random.Random(1)))
+
+
+def test_a_full_window_waits_for_a_clip() -> None:
+    pace = a_pace(2)
+    assert pace.wait_s(0.0, 1) == 0.0
+    assert pace.wait_s(0.0, 2) is None
+
+
+def test_the_users_rate_is_kept() -> None:
+    pace = a_pace(100, per_minute=60.0)
+    pace.started(10.0)
+    assert pace.wait_s(10.0, 1) == pytest.approx(1.0, abs=0.11)
+
+
+def test_retry_after_is_honoured() -> None:
+    pace = a_pace()
+    pace.refused(5.0, 1, retry_after_s=30.0)
+    assert pace.wait_s(6.0, 0) == pytest.approx(29.0)
+
+
+def test_refusals_in_the_air_together_count_once() -> None:
+    alone, together = a_pace(), a_pace()
+    alone.refused(0.0, 3, retry_after_s=1.0)
+    for _ in range(10):
+        together.refused(0.0, 3, retry_after_s=1.0)
+    assert alone._refusals == together._refusals == 1
+
+
+def test_failures_in_a_row_wait_longer_and_longer() -> None:
+    pace, now, waits = a_pace(), 0.0, []
+    for _ in range(12):
+        pace.failed(now)
+        wait_s = pace.wait_s(now, 0)
+        assert wait_s is not None
+        waits.append(wait_s)
+        now += wait_s + 0.001
+    assert max(waits[6:]) > max(waits[:3])
+    assert max(waits) <= 60.0

@@ -1,0 +1,82 @@
+"""The window by itself; what it comes to is in test_submit_pace."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.pacing import AdaptiveWindow, FixedWindow, window_for
+
+
+def filled(window: AdaptiveWindow, limit: int, submits: int) -> int:
+    """Submit one at a time against a limit, a clip ending after each refusal; returns the refusals."""
+    rendering = refused = 0
+    for _ in range(submits):
+        if rendering >= window.size:
+            rendering -= 1
+        if rendering < limit:
+            window.accepted(rendering, rendering)
+            rendering += 1
+        else:
+            window.refused(rendering, again=False)
+            refused += 1
+            rendering -= 1
+    return refused
+
+
+def test_it_finds_the_limit() -> None:
+    window = AdaptiveWindow()
+    filled(window, 40, 200)
+    assert window.limit == 40
+    assert 40 <= window.size <= 41
+
+
+def test_it_probes_gently() -> None:
+    window = AdaptiveWindow()
+    filled(window, 40, 200)
+    assert filled(window, 40, 1000) <= 20
+
+
+def test_it_follows_a_limit_up_and_down() -> None:
+    window = AdaptiveWindow()
+    filled(window, 40, 200)
+    filled(window, 60, 300)
+    assert window.limit == 60
+    filled(window, 10, 200)
+    assert window.limit is not None
+    assert window.limit <= 11
+
+
+def test_an_earlier_nights_limit_is_grown_to_and_not_beyond() -> None:
+    window = AdaptiveWindow(limit=30)
+    assert window.size < 30
+    assert filled(window, 30, 60) == 0
+    assert window.size == 30
+
+
+def test_refusal_after_refusal_shrinks_it() -> None:
+    window = AdaptiveWindow(current=100, limit=100)
+    for _ in range(5):
+        window.refused(99, again=True)
+    assert window.size < 60
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 300), st.booleans()), max_size=200))
+def test_it_never_closes_and_never_passes_its_ceiling(news: list[tuple[bool, int, bool]]) -> None:
+    window = AdaptiveWindow(ceiling=200)
+    for taken, in_flight, again in news:
+        if taken:
+            window.accepted(in_flight, in_flight)
+        else:
+            window.refused(in_flight, again=again)
+        assert window.size >= 1
+        assert window.limit is None or window.limit >= 1
+
+
+def test_a_given_number_stays() -> None:
+    window = window_for(7)
+    assert isinstance(window, FixedWindow)
+    window.accepted(7, 7)
+    assert not window.refused(3, again=True)
+    assert window.size == 7
+    assert isinstance(window_for("auto", 9), AdaptiveWindow)

@@ -1,0 +1,75 @@
+"""What a run would do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.clip import Failure, FailureCode, Status
+from pipeline.job import Job, Wishes
+from pipeline.plan import make_plan
+from pipeline.settings import load_settings
+from pipeline.state import StateFile
+from tests.unit.state.conftest import bring
+
+
+@pytest.fixture
+def job(media: Path, tmp_path: Path) -> Job:
+    """Three rows of a 2.5 s voice and one whose voice is a link."""
+    for name in ("face.png", "voice.wav"):
+        shutil.copy(media / name, tmp_path / name)
+    lines = [f"{name},face.png,voice.wav" for name in ("a", "b", "c")]
+    (tmp_path / "job.csv").write_text("\n".join(["id,image,audio", *lines, "link,face.png,https://h/v.mp3"]) + "\n")
+    return Job.at(
+        tmp_path / "job.csv", load_settings(environ={}, assignments=["submit.max_in_flight=2"]), tmp_path / "out"
+    )
+
+
+PRICE_USD = 2.5 * 0.12075
+
+
+def test_a_plan_of_a_new_job_is_all_of_it(job: Job) -> None:
+    plan = make_plan(job)
+
+    assert (plan.to_render, plan.render_s, plan.overview, plan.in_flight) == (4, 7.5, None, 2)
+    assert plan.render_usd == pytest.approx(3 * PRICE_USD)
+    assert plan.hours == pytest.approx(4 * 530 / 2 / 3600)
+    assert not job.out.exists(), "a plan leaves no trace"
+
+
+async def test_what_is_done_or_under_way_is_not_planned_again(job: Job) -> None:
+    job.out.mkdir()
+    job.open(Wishes())
+    state = StateFile(job.state_path)
+    await bring(state, "a", Status.DONE)
+    await state.fail(await bring(state, "b", Status.SUBMITTING), Failure(FailureCode.SERVER, "x"), fate="refused")
+    await state.close()
+
+    plan = make_plan(job)
+
+    assert (plan.to_render, plan.render_s) == (2, 2.5)
+    assert plan.as_json() == {
+        "rows": {"total": 4, "pending": 2, "submitting": 0, "rendering": 0, "downloading": 0, "done": 1, "failed": 1, "unconfirmed": 0},
+        "to_render": 2, "render_s": 2.5, "estimated_usd": round(PRICE_USD, 4), "unknown_length": 1, "hours": round(2 * 530 / 2 / 3600, 3), "in_flight": 2,
+        "spent_usd": 0.5,
+    }  # fmt: skip
+    json.dumps(plan.as_json())
+    assert "a run would render 2 rows: 2.5 s of video" in list(plan.lines())
+    assert any("voices are links" in line for line in plan.lines())
+
+
+async def test_a_row_that_left_the_manifest_takes_nothing_from_the_plan(job: Job) -> None:
+    job.out.mkdir()
+    job.open(Wishes())
+    state = StateFile(job.state_path)
+    await bring(state, "a", Status.RENDERING)
+    await state.close()
+    content = job.manifest.read_text().replace("a,face.png,voice.wav\n", "")
+    job.manifest.write_text(content)
+
+    plan = make_plan(job)
+
+    assert (plan.to_render, plan.render_s) == (3, 5.0)

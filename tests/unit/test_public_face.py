@@ -1,0 +1,61 @@
+"""What other people's programs import stays where it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, entry_points, version
+
+import pytest
+
+import pipeline
+
+
+def test_the_public_names_are_these() -> None:
+    assert pipeline.__all__ == [
+        "AvatarBatchError", "Checked", "Event", "EventHook", "ExitCode", "Failure", "FailureCode", "Job", "ManifestError", "Model", "Opened", "Overview",
+        "Plan", "Problem", "Record", "Row", "RunResult", "RunWatcher", "Settings", "StateView", "Status", "StopRun", "UsageError", "Wishes",
+        "builtin_catalogue", "load_settings", "make_plan", "run_job",
+    ]  # fmt: skip
+    for name in pipeline.__all__:
+        assert getattr(pipeline, name) is not None
+
+
+def test_statuses_codes_and_exit_codes_are_those_that_scripts_read() -> None:
+    assert [str(status) for status in pipeline.Status] == [
+        "pending",
+        "submitting",
+        "rendering",
+        "downloading",
+        "done",
+        "failed",
+        "unconfirmed",
+    ]
+    assert {str(code) for code in pipeline.FailureCode} == {
+        "bad_request", "generation_error", "timeout", "not_found", "download", "bad_media", "server", "unconfirmed",
+    }  # fmt: skip
+    assert {code.name: int(code) for code in pipeline.ExitCode} == {
+        "DONE": 0,
+        "FAILED_ROWS": 1,
+        "USAGE": 2,
+        "STOPPED_EARLY": 3,
+        "INTERRUPTED": 130,
+    }
+
+
+def test_the_console_script_is_where_it_was() -> None:
+    try:
+        version("avatar-batch")
+    except PackageNotFoundError:
+        pytest.skip("not installed here")
+
+    (script,) = entry_points(group="console_scripts", name="avatar-batch")
+    assert script.value == "pipeline.cli:main"
+
+
+def test_importing_the_package_prints_nothing_and_starts_nothing() -> None:
+    code = "import pipeline, threading, sys; sys.exit(threading.active_count() - 1)"
+
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, check=False, timeout=60)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

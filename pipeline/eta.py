@@ -27,6 +27,7 @@ class Eta:
     """
 
     expected_s: float = 0.0
+    _began: float | None = None
     _rendering: dict[str, float] = field(default_factory=dict)
     _took: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     _ends: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
@@ -34,6 +35,7 @@ class Eta:
     def accepted(self, row: str, at: float) -> None:
         """A clip begins to render."""
         self._rendering[row] = at
+        self._began = at if self._began is None else min(at, self._began)
 
     def ended(self, row: str, at: float) -> None:
         """It rendered to its end, well or not."""
@@ -93,6 +95,9 @@ class Eta:
         return ends
 
     def _gap_s(self) -> float:
+        if not self.expected_s and len(self._ends) < 8 and self._began is not None and self._ends:
+            # Too few to tell a burst from a queue: what each has taken so far, all told.
+            return (self._ends[-1] - self._began) / len(self._ends)
         if len(self._ends) < 2:
             return self._took[-1] if self._took else 0.0
         return (self._ends[-1] - self._ends[0]) / (len(self._ends) - 1)

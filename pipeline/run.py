@@ -32,6 +32,9 @@ from pipeline.state.schema import connect_reader
 __all__ = ["ExitCode", "Quote", "RunResult", "RunWatcher", "run_job"]
 
 BALANCE_TIMEOUT_S = 10.0
+LOOKING_SHARE = 0.25
+"""Of a run's time, how much its end may wait for clips to be looked at; the report looks at the rest."""
+
 GRACE_S = 4.0
 """After an interrupt: for submits in the air to be answered, so that their ids are noted."""
 
@@ -260,6 +263,7 @@ async def _watch(
     submit, *others = [asyncio.create_task(stage.run(), name=type(stage).__name__) for stage in stages]
     beside = [asyncio.create_task(watcher.refresh()), asyncio.create_task(_note_death(studio, context))]
     signals = [asyncio.create_task(event.wait()) for event in (interrupt, context.over)]
+    began = context.now()
     try:
         while not interrupt.is_set() and not context.over.is_set():
             context.state.changed.clear()
@@ -277,9 +281,8 @@ async def _watch(
             await asyncio.wait_for(asyncio.shield(submit), GRACE_S)
         looking = next(stage for stage in stages if isinstance(stage, InspectStage))
         if not interrupt.is_set() and not context.over.is_set():
-            await first_of(
-                job.settings.inspect.wait_s, looking.all_seen(), *(event.wait() for event in (interrupt, context.over))
-            )
+            patience_s = min(job.settings.inspect.wait_s, LOOKING_SHARE * (context.now() - began))
+            await first_of(patience_s, looking.all_seen(), *(event.wait() for event in (interrupt, context.over)))
     finally:
         tasks: list[asyncio.Task[Any]] = [submit, *others, *beside, *signals]
         for task in tasks:

@@ -7,16 +7,16 @@ API's own address and no further: redirects are not followed, and downloads have
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
-from multidict import CIMultiDict
 
 from pipeline.api import wire
 from pipeline.api.assets import SubmitBody
-from pipeline.errors import NotSent, ServerTrouble, UnknownFate, one_line
+from pipeline.errors import AvatarBatchError, NotSent, RequestFailed, ServerTrouble, UnknownFate, one_line
 
 __all__ = ["ApiClient", "user_agent"]
 
@@ -25,6 +25,11 @@ CONNECT_TIMEOUT_S = 15.0
 # Shorter than the 5 s after which common servers close an idle connection: a submit that meets a connection just
 # being closed has an unknown fate, which costs a walk through the usage log.
 KEEPALIVE_S = 4.0
+
+SHORTEST_KEY_CHARS = 8
+"""A shorter key is no secret, and would be found in any word."""
+
+_T = TypeVar("_T")
 
 _NOT_CONNECTED = (
     aiohttp.ClientConnectorError,
@@ -100,7 +105,8 @@ class ApiClient:
             if not body.complete:
                 raise ServerTrouble(f"the connection broke before the request was out: {self._words(error)}") from None
             raise UnknownFate(f"no answer to the submit: {self._words(error)}") from None
-        return wire.decipher_submit(status, answered, content)
+        accepted = self._deciphered(wire.decipher_submit, (status, answered, content))
+        return replace(accepted, request_id=accepted.request_id and self._without_key(accepted.request_id))
 
     async def retrieve(self, generation_id: str) -> wire.Generation:
         """Ask how a generation stands.
@@ -108,7 +114,10 @@ class ApiClient:
         Raises:
             GenerationUnknown, NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits.
         """
-        return wire.decipher_retrieve(*await self._ask(wire.GENERATIONS_PATH, {"generation_id": generation_id}))
+        answer = await self._ask(wire.GENERATIONS_PATH, {"generation_id": generation_id})
+        generation = self._deciphered(wire.decipher_retrieve, answer)
+        words = generation.error and self._without_key(generation.error)
+        return replace(generation, error=words, status=self._without_key(generation.status))
 
     async def usage_log(self, window: Mapping[str, str], *, model: str, offset: int, limit: int = 100) -> wire.LogPage:
         """A page of the usage log, newest first.
@@ -122,7 +131,7 @@ class ApiClient:
             NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits.
         """
         query = {**window, "model": model, "limit": str(limit), "offset": str(offset)}
-        return wire.decipher_log_page(*await self._ask(wire.LOGS_PATH, query))
+        return self._deciphered(wire.decipher_log_page, await self._ask(wire.LOGS_PATH, query))
 
     async def balance_usd(self) -> float | None:
         """The account's balance; None if the API tells none.
@@ -130,7 +139,7 @@ class ApiClient:
         Raises:
             NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits.
         """
-        return wire.decipher_balance(*await self._ask(wire.BILLING_PATH, {}))
+        return self._deciphered(wire.decipher_balance, await self._ask(wire.BILLING_PATH, {}))
 
     async def charges(self, cursor: str = "") -> wire.ChargePage:
         """A page of the ledger, newest first, from ``cursor`` on.
@@ -139,7 +148,7 @@ class ApiClient:
             NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits.
         """
         query = {"limit": "100"} | ({"cursor": cursor} if cursor else {})
-        return wire.decipher_charges(*await self._ask(wire.TRANSACTIONS_PATH, query))
+        return self._deciphered(wire.decipher_charges, await self._ask(wire.TRANSACTIONS_PATH, query))
 
     async def _ask(self, path: str, query: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         try:
@@ -157,22 +166,29 @@ class ApiClient:
                 content = await _read_bounded(response)
             except (aiohttp.ClientError, TimeoutError, OSError):
                 content = b""  # the status and the headers still tell something, the id of a submit above all
-            return response.status, self._headers_without_key(response.headers), self._without_key(content)
+            return response.status, response.headers, content
 
-    def _without_key(self, content: bytes) -> bytes:
-        """An answer that echoes the key must not carry it into a message, a log or the state."""
-        return content.replace(self._key.encode(), b"[key]") if self._key else content
+    def _deciphered(self, decipher: Callable[..., _T], answer: tuple[int, Mapping[str, str], bytes]) -> _T:
+        """What an answer means; where its words echo the key, they are told without it.
 
-    def _headers_without_key(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        if not self._key or not any(self._key in text for text in headers.values()):
-            return headers
-        return CIMultiDict((name, text.replace(self._key, "[key]")) for name, text in headers.items())
+        Only words are touched: a short key may well be a part of an id or a link.
+        """
+        try:
+            return decipher(*answer)
+        except AvatarBatchError as error:
+            error.args = tuple(self._without_key(str(words)) for words in error.args)
+            if isinstance(error, RequestFailed) and error.request_id:
+                error.request_id = self._without_key(error.request_id)
+            raise
+
+    def _without_key(self, words: str) -> str:
+        return words.replace(self._key, "[key]") if len(self._key) >= SHORTEST_KEY_CHARS else words
 
     def _words(self, error: BaseException) -> str:
         words = one_line(str(error) or type(error).__name__, 200)
         if isinstance(error, TimeoutError) and not str(error):
             words = "timed out"
-        return words.replace(self._key, "[key]") if self._key else words
+        return self._without_key(words)
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:

@@ -102,6 +102,7 @@ class SubmitPace:
         expected = self.window.refused(in_flight, again=fresh and self._refusals > 0)
         if fresh:
             self._refusals += 1
+        self._sure = self._sure or (expected and self._doubt is None)
         self._wonder(now, in_flight)
         if expected and retry_after_s is None:
             return  # the window is full: the next goes when a clip ends
@@ -110,11 +111,14 @@ class SubmitPace:
     def _look_back(self, now: float, in_flight: int) -> None:
         doubt = self._doubt
         if doubt and doubt.taken_at is not None and now >= doubt.try_at:
-            # No clip had made room: what was refused was the haste.
-            self._doubt = None
-            if isinstance(self.window, AdaptiveWindow):
-                self.window.forget(in_flight + 1)
-            self.submits.overrun(doubt.since, doubt.taken_at)
+            self._was_haste(doubt, doubt.taken_at, in_flight)
+
+    def _was_haste(self, doubt: _Doubt, taken_at: float, in_flight: int) -> None:
+        """No clip had made room for what was taken: there were too many submits in too short a time."""
+        self._doubt = None
+        if isinstance(self.window, AdaptiveWindow):
+            self.window.forget(in_flight + 1)
+        self.submits.overrun(doubt.since, taken_at)
 
     def _wonder(self, now: float, in_flight: int) -> None:
         if self._sure or not isinstance(self.window, AdaptiveWindow):
@@ -122,6 +126,10 @@ class SubmitPace:
         doubt = self._doubt
         if doubt is None:
             self._doubt = _Doubt(in_flight, now, now + TRIES_S[0])
+            return
+        if doubt.taken_at is not None and in_flight > doubt.level + max(2, doubt.level // 4):
+            # Far more than the alleged limit render by now.
+            self._was_haste(doubt, doubt.taken_at, in_flight)
             return
         doubt.level = min(doubt.level, in_flight)
         doubt.taken_at = None

@@ -22,7 +22,7 @@ IDLE_S = 1800.0
 """Nothing in flight for longer than this is taken out of the axis."""
 
 GAP_PX = 14
-_STEPS_S = (5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
+_STEPS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class _Axis:
         """Round times of day with room between their labels."""
         total_s = sum(end - start for start, end in self._busy)
         step = next((step for step in _STEPS_S if total_s / step <= 9), _STEPS_S[-1])
-        form = "%H:%M:%S" if step < 60 else "%H:%M"
+        form = "%H:%M:%S" if step < 60 else "%H:%M" if step < 86400 else "%d %b"
         labels: list[tuple[float, str]] = []
         for start, end in self._busy:
             offset = datetime.fromtimestamp(start).astimezone().utcoffset()

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 
 from pipeline.clip import Clip, Status
-from pipeline.errors import AvatarBatchError
+from pipeline.errors import AvatarBatchError, one_line
 from pipeline.inspection import look_at
 from pipeline.stages.context import RunContext
 
@@ -59,7 +59,12 @@ class InspectStage:
     async def _look(self, clip: Clip) -> None:
         context = self._context
         work = partial(look_at, context.out, clip.output, clip.image, clip.audio, context.settings.inspect)
-        seen = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            seen = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except Exception as error:
+            # A look is a courtesy: whatever it stumbles over, the night goes on.
+            context.tell("not_looked_at", clip, message=one_line(f"{type(error).__name__}: {error}"))
+            return
         await context.state.note_inspection(clip.seq, seen)
         if seen.marks:
             context.tell("marked", clip, marks=" ".join(seen.marks))

@@ -1,0 +1,1 @@
+"""The pages, the looks at clips, the terminal, and the words."""

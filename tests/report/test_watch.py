@@ -1,0 +1,189 @@
+"""The live page: read only, on loopback, with a token beyond it, and in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from pipeline.clip import Failure, FailureCode
+from pipeline.errors import UsageError
+from pipeline.state import moves
+from pipeline.state.rows import read_clips
+from pipeline.state.schema import connect
+from pipeline.watch import is_loopback, serve_watch, watch_app
+from pipeline.watch_feed import Feed
+from tests.report.browser import Browser
+from tests.report.conftest import COMMAND, SHOTS, job_of
+from tests.report.making import BEGAN, Fate, finish, make_night
+
+Client = aiohttp.ClientSession
+
+
+@asynccontextmanager
+async def served(out: Path, *, token: str = "", loopback: bool = True) -> AsyncIterator[str]:
+    """The page of a job, live."""
+    runner = web.AppRunner(
+        watch_app(Feed(job_of(out), COMMAND), token=token, loopback=loopback),
+        shutdown_timeout=0.5,
+        handler_cancellation=True,
+    )
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    (_, port) = runner.addresses[0][:2]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def evening(tmp_path: Path, small_clips: list[Path]) -> Path:
+    """A job under way: two done, three rendering, five waiting."""
+    fates = [Fate(), Fate(), *[Fate("rendering")] * 3, *[Fate("pending")] * 5]
+    return make_night(tmp_path / "evening", fates, clips=small_clips)
+
+
+def move_on(out: Path, clip: Path) -> None:
+    """As a run beside the page would: one more is done, one fails."""
+    with closing(connect(out / "state.db")) as db:
+        db.execute("BEGIN IMMEDIATE")
+        one = read_clips(db, "clips.seq = 3")[0]
+        moves.complete(db, one, "https://cdn.example.com/x.mp4", 0.5, BEGAN + 600)
+        finish(db, out, read_clips(db, "clips.seq = 3")[0], BEGAN + 602, clip)
+        two = read_clips(db, "clips.seq = 4")[0]
+        moves.fail(db, two, Failure(FailureCode.GENERATION_ERROR, "<b>no face</b>"), BEGAN + 601, fate="failed")
+        db.execute("COMMIT")
+
+
+async def test_the_page_its_clips_and_its_pictures_are_served(evening: Path) -> None:
+    async with served(evening) as url, Client() as client:
+        async with client.get(f"{url}/") as answer:
+            html = await answer.text()
+            assert answer.status == 200
+            assert "2 of 10 clips are done" in html
+            assert answer.headers["X-Frame-Options"] == "DENY"
+        async with client.get(f"{url}/clip-0001.mp4", headers={"Range": "bytes=0-9"}) as answer:
+            assert (answer.status, len(await answer.read())) == (206, 10)
+        name = html.partition('src="report_files/clip-')[2].partition('"')[0]
+        async with client.get(f"{url}/report_files/clip-{name}") as answer:
+            assert (await answer.read())[:2] == b"\xff\xd8"
+
+
+async def test_nothing_else_of_the_folder_is_served_and_nothing_is_written(evening: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in evening.rglob("*") if "state.db-" not in path.name}
+    async with served(evening) as url, Client() as client:
+        for path in (
+            "state.db",
+            "run.log",
+            "run.lock",
+            "..%2f..%2fetc%2fpasswd",
+            "report_files/..%2fstate.db",
+            "clip-0009.mp4",
+        ):
+            async with client.get(f"{url}/{path}") as answer:
+                assert answer.status == 404, path
+        for method in ("POST", "PUT", "DELETE"):
+            async with client.request(method, f"{url}/") as answer:
+                assert answer.status == 405
+    after = {path: path.stat().st_mtime_ns for path in evening.rglob("*") if "state.db-" not in path.name}
+    assert after == before
+
+
+async def test_another_name_for_this_machine_is_refused(evening: Path) -> None:
+    async with served(evening) as url, Client() as client:
+        for host, status in (("evil.example", 403), ("localhost", 200), ("127.0.0.1:80", 200), ("[::1]:80", 200)):
+            async with client.get(url, headers={"Host": host}) as answer:
+                assert answer.status == status, host
+
+
+async def test_beyond_loopback_a_token_opens_the_door_and_leaves_the_address(evening: Path) -> None:
+    async with served(evening, token="sesame", loopback=False) as url:
+        async with Client() as client:
+            for path in ("/", "/events", "/clip-0001.mp4", "/?token=wrong", "/clip-0001.mp4?token=sesame"):
+                async with client.get(url + path) as answer:
+                    assert answer.status == 401, path
+        # Cookies of an address need the unsafe jar.
+        async with Client(cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
+            async with client.get(f"{url}/?token=sesame") as answer:
+                assert answer.status == 200
+                assert "token" not in str(answer.url)
+                assert answer.history[0].cookies["avatar_batch_token"]["httponly"]
+            async with client.get(f"{url}/clip-0001.mp4") as answer:
+                assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("nas", False)]
+)
+def test_what_loopback_is(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+def test_an_address_that_is_taken_is_one_clear_line(evening: Path) -> None:
+    with pytest.raises(UsageError, match="choose another --port"):
+        serve_watch(job_of(evening), COMMAND, host="203.0.113.7", port=1, token="", tell=print)
+
+
+async def test_news_come_as_events_and_only_what_changed(evening: Path, small_clips: list[Path]) -> None:
+    async with (
+        served(evening) as url,
+        Client() as client,
+        client.get(f"{url}/events?since=1", headers={"Last-Event-ID": "1"}) as stream,
+    ):
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        await asyncio.to_thread(move_on, evening, small_clips[0])
+        news = b""
+        async with asyncio.timeout(10):
+            while b"\n\n" not in news.partition(b"event: update")[2]:
+                news += await stream.content.readany()
+        assert b"id: 2" in news
+        assert b"&lt;b&gt;no face&lt;/b&gt;" in news
+        assert b'"c3"' in news
+        assert b'"c4"' in news
+        assert b'"c1"' not in news
+
+
+async def test_the_page_follows_the_run_in_a_browser(browser: Browser, evening: Path, small_clips: list[Path]) -> None:
+    async with served(evening) as url, browser.page(width=390, height=844) as page:
+        await page.open(url)
+        await page.until("document.getElementById('live').textContent === 'live'")
+        await page.run("document.querySelector('[data-id=\"clip-0005\"] .tick input').click()")
+        await asyncio.to_thread(move_on, evening, small_clips[0])
+        await page.until("document.querySelector('.headline').textContent.startsWith('3 of 10')")
+        assert await page.run("document.querySelector('[data-id=\"clip-0004\"]').dataset.status") == "failed"
+        assert "<b>no face</b>" in await page.run(
+            "document.querySelector('[data-id=\"clip-0004\"] .error').textContent"
+        )
+        assert await page.run("document.querySelector('[data-id=\"clip-0005\"] .tick input').checked")
+        assert (await page.run("document.title")).endswith("3/10")
+        await page.run("document.querySelector('[data-id=\"clip-0003\"] .play').click()")
+        await page.until("document.querySelector('video')?.currentTime > 0.1")
+        assert page.errors == []
+        assert [one for one in page.requests if not one.startswith((url, "data:", "about:"))] == []
+        await page.screenshot(SHOTS / "watch-narrow-light.png")
+
+
+async def test_a_line_that_broke_is_taken_up_again(browser: Browser, evening: Path, small_clips: list[Path]) -> None:
+    async with browser.page() as page:
+        async with served(evening) as url:
+            await page.open(url)
+            await page.until("document.getElementById('live').textContent === 'live'")
+        await page.until("document.getElementById('live').textContent === 'not connected'")
+
+
+async def test_a_state_file_that_vanishes_does_not_end_the_page(evening: Path) -> None:
+    async with served(evening) as url, Client() as client:
+        (evening / "state.db").rename(evening / "elsewhere.db")
+        await asyncio.sleep(1.2)
+        async with client.get(url) as answer:
+            assert answer.status == 200
+    with closing(sqlite3.connect(evening / "elsewhere.db")) as db:
+        assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)

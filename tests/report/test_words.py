@@ -1,0 +1,152 @@
+"""The docs say what is so: every command runs, every key and code is explained, every link leads somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from pipeline.cli import cli
+from pipeline.clip import FailureCode, Status
+from pipeline.inspection import Mark
+from pipeline.remedies import FAILURES, MARKS
+from pipeline.settings import Settings
+from tests.emulator import Emulator, Plan
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("manifest", "configuration", "state", "studio", "recipes", "troubleshooting")
+SERVERS = ("avatar-batch watch", "avatar-batch serve")
+PAID = "configs/aimlapi.yaml"
+_BLOCK = re.compile(r"(?:<!-- ends with (\d+) -->\n)?```sh\n(.*?)```", re.DOTALL)
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def scripts(name: str) -> Iterator[tuple[str, int]]:
+    """The page's shell blocks, and how each ends."""
+    for code, script in _BLOCK.findall(page(name)):
+        yield script, int(code or 0)
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("api"), Plan(render_s=0.2)) as one:
+        yield one
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder like a fresh checkout, with the program on the path."""
+    for folder in ("jobs", "configs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    program = tmp_path / "bin" / "avatar-batch"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m pipeline "$@"\n')
+    program.chmod(0o755)
+    logger = tmp_path / "bin" / "logger"
+    logger.write_text("#!/bin/sh\ncat > /dev/null\n")
+    logger.chmod(0o755)
+    return tmp_path
+
+
+def environ(place: Path, emulator: Emulator, script: str) -> dict[str, str]:
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("AVATAR_BATCH", "AIML"))}
+    known |= {
+        "PATH": f"{place / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "AVATAR_BATCH__STUDIO__QUALITY": "draft", "AVATAR_BATCH__INSPECT__WAIT_S": "0",
+        "AIMLAPI_API_KEY": "sk-of-the-docs-0123456789",
+    }  # fmt: skip
+    if PAID in script:
+        known["AVATAR_BATCH__API__BASE_URL"] = emulator.base_url
+        known["AVATAR_BATCH__POLL__NOT_FOUND_S"] = "5"
+    return known
+
+
+def first_line(command: str, place: Path, known: dict[str, str]) -> str:
+    """What a server says first; then it is ended, orderly."""
+    with subprocess.Popen(
+        ["sh", "-c", f"exec {command}"],
+        cwd=place,
+        env=known,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+    return line
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_of_a_page_runs(name: str, place: Path, emulator: Emulator) -> None:
+    count = 0
+    for script, code in scripts(name):
+        known = environ(place, emulator, script)
+        count += 1
+        if script.startswith(SERVERS):
+            command = script.strip() + ("" if "--port" in script else " --port 0")
+            assert first_line(command, place, known).startswith("http://"), script
+            continue
+        done = subprocess.run(
+            ["sh", "-e", "-c", script], cwd=place, env=known, capture_output=True, text=True, timeout=240, check=False
+        )
+        assert done.returncode == code, f"{script}\n{done.stdout}\n{done.stderr}"
+        assert "fault of this program" not in done.stderr
+    assert count
+
+
+def test_every_setting_is_explained_with_its_default() -> None:
+    table = page("configuration")
+    local = yaml.safe_load((ROOT / "configs" / "local.yaml").read_text(encoding="utf-8"))
+    defaults = msgspec.to_builtins(Settings())
+    for section, values in defaults.items():
+        if section == "models":
+            continue
+        for key, value in values.items():
+            assert local[section][key] == value, f"{section}.{key} in configs/local.yaml"
+            row = next((line for line in table.splitlines() if f"`{section}.{key}`" in line), "")
+            assert row, f"{section}.{key} is not explained"
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                assert f"{value:g}" in row or str(value) in row, row
+
+
+def test_every_code_and_every_mark_is_explained() -> None:
+    for code in FailureCode:
+        assert f"### `{code}`" in page("troubleshooting")
+        assert code in FAILURES
+    for mark in Mark:
+        assert f"| `{mark}` |" in page("state")
+        assert mark in MARKS
+    for status in Status:
+        assert f"| `{status}` |" in page("state")
+
+
+@pytest.mark.parametrize("remedy", [*FAILURES.values(), *MARKS.values()], ids=lambda remedy: remedy.title)
+def test_every_remedy_names_a_command_that_there_is(remedy: object) -> None:
+    command = getattr(remedy, "command").split()[0]  # noqa: B009 - the parameter's type is lost on the way
+    assert command in cli.commands
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_of_a_page_leads_somewhere(name: str) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([\w./-]*)(?:#([\w-]+))?\)", page(name)):
+        path = ROOT / "docs" / (target or f"{name}.md")
+        assert path.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            known = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in known, f"{target}#{anchor}"

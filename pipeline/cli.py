@@ -36,6 +36,7 @@ from pipeline.state import StateView
 from pipeline.state.schema import damaged
 from pipeline.state.views import Record
 from pipeline.studio.options import StudioOptions
+from pipeline.studio.render.contact_sheet import contact_sheet
 from pipeline.studio.server import serve as serve_studio
 from pipeline.watch import serve_watch
 
@@ -319,6 +320,20 @@ def audit(call: _Call, as_json: bool) -> NoReturn:
     for line in [json.dumps(found.as_json(), ensure_ascii=False)] if as_json else found.lines():
         click.echo(line)
     sys.exit(ExitCode.FAILED_ROWS if found.findings else ExitCode.DONE)
+
+
+@cli.command()
+@click.argument("clip", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("-o", "--output", default=Path("sheet.png"), show_default=True, type=click.Path(path_type=Path))
+@click.option("--columns", default=4, show_default=True, type=click.IntRange(1, 20), help="Frames beside each other.")
+@click.option("--rows", default=3, show_default=True, type=click.IntRange(1, 50), help="Frames below each other.")
+def frames(clip: Path, output: Path, columns: int, rows: int) -> None:
+    """A contact sheet of a clip's frames, evenly spaced, each with its time."""
+    try:
+        count = contact_sheet(clip, output, columns=columns, rows=rows)
+    except ValueError as error:
+        raise UsageError(one_line(str(error))) from None
+    click.echo(f"{count} frames: {output}")
 
 
 @cli.command()

@@ -9,7 +9,8 @@ import av
 import pytest
 from PIL import Image
 
-from pipeline.studio.render import RenderError, RenderTask, render
+from pipeline.studio.render import RenderError, RenderTask
+from pipeline.studio.render.still import render
 
 from .media import Measured, make_picture, make_voice, measure
 

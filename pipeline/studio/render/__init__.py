@@ -1,14 +1,20 @@
 """The renderer's seam: picture, voice and prompt in, an MP4 out.
 
-:func:`render` runs in a render process and is the one place that picks the renderer.
+:func:`render` runs in a render process and is the one place that picks the renderer: a head that speaks, or, where
+numpy and OpenCV are not installed, the picture as it is.
 """
 
 from __future__ import annotations
 
-from pipeline.studio.render import still
+import dataclasses
+import importlib.util
+
 from pipeline.studio.render.task import RenderError, RenderReport, RenderTask
 
-__all__ = ["RenderError", "RenderReport", "RenderTask", "render"]
+__all__ = ["NOT_INSTALLED", "RenderError", "RenderReport", "RenderTask", "render"]
+
+NOT_INSTALLED = "the picture stands still: faces speak once numpy and OpenCV are there (pip install 'avatar-batch[studio]')"
+"""A note of reports."""
 
 
 def render(task: RenderTask) -> RenderReport:
@@ -17,4 +23,13 @@ def render(task: RenderTask) -> RenderReport:
     Raises:
         RenderError: the clip can't be made of this picture and this voice.
     """
-    return still.render(task)
+    # Imported here: the studio's own process has the task's and the error's types from this package, and does well
+    # without the 60 MB that OpenCV and its friends take.
+    if importlib.util.find_spec("numpy") and importlib.util.find_spec("cv2"):
+        from pipeline.studio.render import head  # noqa: PLC0415
+
+        return head.render(task)
+    from pipeline.studio.render import still  # noqa: PLC0415
+
+    report = still.render(task)
+    return dataclasses.replace(report, notes=(*report.notes, NOT_INSTALLED))

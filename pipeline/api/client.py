@@ -117,7 +117,9 @@ class ApiClient:
         answer = await self._ask(wire.GENERATIONS_PATH, {"generation_id": generation_id})
         generation = self._deciphered(wire.decipher_retrieve, answer)
         words = generation.error and self._without_key(generation.error)
-        return replace(generation, error=words, status=self._without_key(generation.status))
+        # A link that carries the key somewhere is none of the provider's.
+        url = None if generation.url and self._without_key(generation.url) != generation.url else generation.url
+        return replace(generation, url=url, error=words, status=self._without_key(generation.status))
 
     async def usage_log(self, window: Mapping[str, str], *, model: str, offset: int, limit: int = 100) -> wire.LogPage:
         """A page of the usage log, newest first.

@@ -1,6 +1,8 @@
 """How fast: backoff, the window of clips, rates, outages, poll times. Pure decisions; time and chance are handed in."""
 
 from pipeline.pacing.backoff import Backoff
+from pipeline.pacing.hours import next_at, parse_time, seconds_until
+from pipeline.pacing.memory import Learned, Memory, cache_folder
 from pipeline.pacing.outage import Outage
 from pipeline.pacing.poll_plan import AdaptivePlan, FixedPlan, PollPlan, poll_plan_for
 from pipeline.pacing.poll_queue import PollQueue
@@ -14,12 +16,18 @@ __all__ = [
     "Backoff",
     "FixedPlan",
     "FixedWindow",
+    "Learned",
+    "Memory",
     "Outage",
     "PollPlan",
     "PollQueue",
     "RequestRate",
     "SubmitPace",
     "Window",
+    "cache_folder",
+    "next_at",
+    "parse_time",
     "poll_plan_for",
+    "seconds_until",
     "window_for",
 ]

@@ -7,9 +7,10 @@ written is not.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,10 +43,23 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
     submits_per_s: float | None = None
     render_times: tuple[tuple[float, float, float], ...] = ()
 
+    @classmethod
+    def of(
+        cls, clips_at_once: int | None, requests_per_s: float, submits_per_s: float, observations: Sequence[Observation]
+    ) -> Learned:
+        """What a run knows at its end; rates are inf where none was met."""
+        times = [(one.after_s, one.by_s, one.voice_s) for one in observations if one.by_s < math.inf]
+        return cls(
+            clips_at_once=clips_at_once,
+            requests_per_s=requests_per_s if requests_per_s < math.inf else None,
+            submits_per_s=submits_per_s if submits_per_s < math.inf else None,
+            render_times=tuple(times[-KEPT:]),
+        )
+
     @property
     def observations(self) -> tuple[Observation, ...]:
         """The render times, for an estimate to start from."""
-        return tuple(Observation(*one) for one in self.render_times if 0 < one[0] < one[1])
+        return tuple(Observation(*one) for one in self.render_times if 0 <= one[0] < one[1])
 
 
 class Memory:

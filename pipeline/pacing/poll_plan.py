@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from pipeline.pacing.render_times import RenderTimes
+from pipeline.pacing.render_times import Observation, RenderTimes
 
 __all__ = ["AdaptivePlan", "FixedPlan", "PollPlan", "poll_plan_for"]
 
@@ -39,6 +39,13 @@ class PollPlan(Protocol):
     def gone(self, clip: Hashable) -> None:
         """The clip ended in another way, or is not asked for any more."""
 
+    @property
+    def observations(self) -> Sequence[Observation]:
+        """What was learned, for the next run."""
+
+    def learn(self, observations: Sequence[Observation]) -> None:
+        """Start from what an earlier run has seen."""
+
 
 @dataclass(frozen=True, slots=True)
 class FixedPlan:
@@ -62,6 +69,14 @@ class FixedPlan:
         """Nothing to learn."""
 
     def gone(self, clip: Hashable) -> None:
+        """Nothing to learn."""
+
+    @property
+    def observations(self) -> Sequence[Observation]:
+        """Nothing was learned."""
+        return ()
+
+    def learn(self, observations: Sequence[Observation]) -> None:
         """Nothing to learn."""
 
 
@@ -119,6 +134,16 @@ class AdaptivePlan:
     def gone(self, clip: Hashable) -> None:
         """The clip ended in another way, or is not asked for any more."""
         self.times.gone(clip)
+
+    @property
+    def observations(self) -> Sequence[Observation]:
+        """What was learned, for the next run."""
+        return self.times.observations
+
+    def learn(self, observations: Sequence[Observation]) -> None:
+        """Start from what an earlier run has seen."""
+        if observations:
+            self.times.learn(observations)
 
 
 def poll_plan_for(

@@ -7,9 +7,13 @@ too short a time; when nothing is taken until a clip ends, too many render at on
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipeline.pacing.backoff import Backoff
+from pipeline.pacing.memory import Learned
+from pipeline.pacing.render_times import Observation
 from pipeline.pacing.request_rate import RequestRate
 from pipeline.pacing.window import AdaptiveWindow, Window
 
@@ -40,6 +44,7 @@ class SubmitPace:
         window: clips rendering at once.
         per_minute: submits a minute that the user allows, evenly spaced; 0 for no limit.
         backoff: the waits after refusals and failures in a row.
+        requests_per_minute: submits and polls a minute that the user allows; 0 for no limit.
         requests: the rate of submits and polls together; the poller keeps to it as well.
         submits: the rate of submits alone.
     """
@@ -47,6 +52,7 @@ class SubmitPace:
     window: Window
     per_minute: float
     backoff: Backoff
+    requests_per_minute: float = 0.0
     requests: RequestRate = field(init=False)
     submits: RequestRate = field(init=False)
     _closed_until: float = 0.0
@@ -55,8 +61,25 @@ class SubmitPace:
     _sure: bool = False
 
     def __post_init__(self) -> None:
-        self.requests = RequestRate(self.backoff)
+        self.requests = RequestRate(self.backoff, self.requests_per_minute)
         self.submits = RequestRate(self.backoff, self.per_minute)
+
+    def recall(self, learned: Learned) -> None:
+        """Start from what an earlier run has learned, as far as this one knows no better yet."""
+        if isinstance(self.window, AdaptiveWindow) and self.window.limit is None and not self._refusals:
+            self.window.limit = learned.clips_at_once
+        for rate, known in ((self.requests, learned.requests_per_s), (self.submits, learned.submits_per_s)):
+            if rate.learned_per_s == math.inf and known:
+                rate.learned_per_s = known
+
+    def learned(self, observations: Sequence[Observation]) -> Learned:
+        """What the next run may start from; the render times are the plan's."""
+        return Learned.of(
+            self.window.limit if isinstance(self.window, AdaptiveWindow) else None,
+            self.requests.learned_per_s,
+            self.submits.learned_per_s,
+            observations,
+        )
 
     def wait_s(self, now: float, in_flight: int) -> float | None:
         """Seconds until the next submit may go; None: not before a clip ends."""

@@ -39,11 +39,12 @@ def test_a_second_run_asks_nobody_anything(emu: Emulator, nights: Nights) -> Non
 
 
 def test_status_reads_beside_a_live_run(emu: Emulator, nights: Nights) -> None:
-    emu.set_plan(Plan(render_s=1.5))
+    emu.set_plan(Plan(render_s=600.0))
     night = nights(emu, 4)
     with night.start() as running:
         night.wait_for(lambda: len(night.generations()) == 4)
         ended = night.run("status", "--json")
+        emu.finish()
         assert running.alive
         assert ended.code == 0
         told = json.loads(ended.stdout)

@@ -127,7 +127,7 @@ def test_writes_that_fail_for_real_end_the_run(emu: Emulator, nights: Nights, li
 
 
 PLACES = [
-    "move:begin_submit", "move:accept", "move:complete", "move:note_part", "write", "place", "fsync", "move:finish",
+    "move:begin_submit", "move:accept", "move:complete", "write", "place", "fsync", "move:finish",
 ]  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def test_the_log_itself_may_be_in_trouble(emu: Emulator, nights: Nights) -> None
 
 def test_a_log_of_many_pages_is_walked_to_the_row(emu: Emulator, nights: Nights) -> None:
     emu.set_plan(Plan(instant=True, log_lag_s=3600.0, rules=[Rule("submit", Action("do_then_drop"), nth=[1])]))
-    night = nights(emu, 1)
+    night = nights(emu, 1, reconcile__wait_s=120)
     with night.start() as running:
         night.wait_for(night.generations)
         # What others make with the same account pushes the row to a later page.

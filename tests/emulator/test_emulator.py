@@ -156,7 +156,8 @@ def test_rendering_ends_in_every_way(emu: Emulator, account: Account) -> None:
     emu.set_plan(stuck=[n], fails=[n + 1], completed_without_video=1, unknown=[n + 3], statuses=["warming"])
     stuck, failing, late, unknown = (account.make() for _ in range(4))
     words = {account.retrieve(stuck).json()["status"] for _ in range(20)}
-    assert words == {"queued", "warming"}
+    assert "warming" in words
+    assert words <= {"queued", "generating", "warming"}
     failed = account.retrieve(failing).json()
     assert (failed["status"], failed["error"]["message"]) == ("error", emu.plan.fail_message)
     assert [account.retrieve(late).json()["video"] is None for _ in range(2)] == [True, False]

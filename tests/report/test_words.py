@@ -102,7 +102,7 @@ def test_every_command_of_a_page_runs(name: str, place: Path, emulator: Emulator
             assert first_line(command, place, known).startswith("http://"), script
             continue
         done = subprocess.run(
-            ["sh", "-e", "-c", script], cwd=place, env=known, capture_output=True, text=True, timeout=240, check=False
+            ["sh", "-e", "-c", script], cwd=place, env=known, capture_output=True, text=True, timeout=900, check=False
         )
         assert done.returncode == code, f"{script}\n{done.stdout}\n{done.stderr}"
         assert "fault of this program" not in done.stderr

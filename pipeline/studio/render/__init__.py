@@ -13,7 +13,9 @@ from pipeline.studio.render.task import RenderError, RenderReport, RenderTask
 
 __all__ = ["NOT_INSTALLED", "RenderError", "RenderReport", "RenderTask", "render"]
 
-NOT_INSTALLED = "the picture stands still: faces speak once numpy and OpenCV are there (pip install 'avatar-batch[studio]')"
+NOT_INSTALLED = (
+    "the picture stands still: faces speak once numpy and OpenCV are there (pip install 'avatar-batch[studio]')"
+)
 """A note of reports."""
 
 

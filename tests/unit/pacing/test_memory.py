@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import random
 from pathlib import Path
 
 import pytest
 
+from pipeline.pacing import AdaptiveWindow, Backoff, SubmitPace, poll_plan_for
 from pipeline.pacing.memory import CACHE_VARIABLE, Learned, Memory, cache_folder
 
 LEARNED = Learned(clips_at_once=24, requests_per_s=5.0, render_times=((500.0, 510.0, 6.0),))
@@ -48,7 +51,7 @@ def test_a_broken_file_is_as_good_as_none(tmp_path: Path, content: bytes) -> Non
 
 
 def test_nonsense_among_the_render_times_is_left_out(tmp_path: Path) -> None:
-    assert Learned(render_times=((5.0, 4.0, 1.0), (0.0, 1.0, 1.0), (1.0, 2.0, 1.0))).observations[0].after_s == 1.0
+    assert Learned(render_times=((5.0, 4.0, 1.0), (-1.0, 1.0, 1.0), (1.0, 2.0, 1.0))).observations[0].after_s == 1.0
 
 
 def test_a_folder_that_cannot_be_written_is_no_trouble(tmp_path: Path) -> None:
@@ -80,3 +83,28 @@ def test_the_folder_is_where_the_platform_keeps_caches(
     environ: dict[str, str], platform: str, folder: Path | None
 ) -> None:
     assert cache_folder(environ, platform) == folder
+
+
+def test_a_night_starts_where_the_last_one_ended(tmp_path: Path) -> None:
+    memory = Memory("https://api.example", tmp_path)
+    plan = poll_plan_for("adaptive", 1.0, 5.0)
+    for number in range(60):
+        plan.renders(number, 0.0, 5.0)
+        plan.renders(number, 500.0 + number, 5.0)
+        plan.ready(number, 510.0 + number, 5.0)
+    pace = SubmitPace(AdaptiveWindow(limit=24), 0.0, Backoff(1.0, 60.0, random.Random(1)))
+    pace.submits.learned_per_s = 2.0
+    memory.keep("m", pace.learned(plan.observations))
+
+    learned = memory.recall("m")
+    tomorrow = SubmitPace(AdaptiveWindow(), 0.0, Backoff(1.0, 60.0, random.Random(1)))
+    tomorrow.recall(learned)
+    next_plan = poll_plan_for("adaptive", 1.0, 5.0)
+    next_plan.learn(learned.observations)
+
+    assert isinstance(tomorrow.window, AdaptiveWindow)
+    assert tomorrow.window.limit == 24
+    assert tomorrow.window.size < 24  # grown to, not jumped to
+    assert tomorrow.submits.learned_per_s == 2.0
+    assert tomorrow.requests.learned_per_s == math.inf
+    assert 250 < next_plan.gap_s(0.0, 5.0) < 520

@@ -1,0 +1,1 @@
+"""Measurements: ``python -m benchmarks`` runs them side by side and writes docs/benchmarks.md."""

@@ -1,0 +1,36 @@
+"""``python -m benchmarks [NAME…]``: run the races and the simulated nights, write docs/benchmarks.md and its charts."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.nights import simulated_nights
+from benchmarks.race import run_race
+from benchmarks.races import RACES
+from benchmarks.write_up import write_up
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def main() -> None:
+    """A few minutes."""
+    wanted = set(sys.argv[1:])
+    results = {}
+    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
+        for race in RACES:
+            if not wanted or race.name in wanted:
+                results[race.name] = run_race(race, Path(folder))
+                for result in results[race.name]:
+                    print(result, flush=True)
+    nights = simulated_nights()
+    if wanted:
+        print("a part only: docs/benchmarks.md is left as it is")
+        return
+    write_up(DOCS, RACES, results, nights)
+    print(f"wrote {DOCS / 'benchmarks.md'}")
+
+
+if __name__ == "__main__":
+    main()

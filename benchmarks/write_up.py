@@ -1,0 +1,122 @@
+"""docs/benchmarks.md and its charts."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.nights import Nights
+from benchmarks.race import CLIENTS, Race, Result
+
+__all__ = ["write_up"]
+
+HEADER = (
+    "| client | clips | done | wall s | clips/s | CPU s a 100 clips | peak MB | polls a clip | notice s "
+    "| refused submits | duplicates paid |"
+)
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+"""What stands around these in the file is written by people and stays."""
+
+
+def write_up(docs: Path, races: Sequence[Race], results: dict[str, list[Result]], nights: Nights) -> None:
+    """Replace the measured part of docs/benchmarks.md."""
+    path = docs / "benchmarks.md"
+    text = path.read_text(encoding="utf-8") if path.exists() else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    charts = _charts(docs / "pictures", nights)
+    parts = [_machine(), *(_race(race, results.get(race.name, [])) for race in races), _nights(nights), *charts]
+    path.write_text(f"{head}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{tail}", encoding="utf-8")
+
+
+def _machine() -> str:
+    when = datetime.now(UTC).strftime("%Y-%m-%d")
+    return (
+        f"Measured {when} with `make bench` on {os.cpu_count()} cores ({platform.machine()}, {platform.system()}), "
+        f"Python {sys.version.split()[0]}; client and emulator share them. Compare within a table, not between machines."
+    )
+
+
+def _race(race: Race, results: Sequence[Result]) -> str:
+    lines = [
+        f"### {race.title}",
+        "",
+        HEADER,
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {CLIENTS[one.client]} | {one.rows} | {one.done} | {one.wall_s:.1f} | {one.rows / one.wall_s:.2f} "
+        f"| {100 * one.cpu_s / one.rows:.1f} | {one.peak_mb:.0f} | {one.polls:.1f} | {one.notice_s:.2f} | {one.refused} "
+        f"| {one.duplicates} |"
+        for one in results
+    ]
+    return "\n".join(lines)
+
+
+def _nights(nights: Nights) -> str:
+    lines = [
+        "### Simulated nights: polls",
+        "",
+        "1,000 clips, 20 at once; a mean notice of 5 s asked for, fixed polling each 10 s. Counted from the 21st clip.",
+        "",
+        "| render times | polls a clip | notice s | product | fixed: polls | notice s | product | least possible |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for one in nights.polls:
+        (polls, notice_s), (fixed_polls, fixed_s) = one.ours, one.fixed
+        least = f"{one.least:.0f}" if one.least else ""
+        lines.append(
+            f"| {one.law} | {polls:.1f} | {notice_s:.1f} | {polls * notice_s:.0f} | {fixed_polls:.1f} | {fixed_s:.1f} "
+            f"| {fixed_polls * fixed_s:.0f} | {least} |"
+        )
+    lines += [
+        "",
+        "### Simulated nights: hidden limits",
+        "",
+        "Clips of 530 s, spread 0.25; counted once the limit was filled twice.",
+        "",
+        "| limit | used | refused submits a 100 clips | refused in all |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {one.what} | {one.used:.1%} | {100 * one.refused:.1f} | {one.refused_in_all} |" for one in nights.limits
+    ]
+    return "\n".join(lines)
+
+
+def _charts(folder: Path, nights: Nights) -> list[str]:
+    try:
+        # Of the extra `bench` only; without it there are tables alone.
+        mpl, figures = import_module("matplotlib"), import_module("matplotlib.figure")
+    except ImportError:
+        return []
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "benchmarks"  # the same picture for the same numbers
+    folder.mkdir(exist_ok=True)
+    figure = figures.Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(*zip(*nights.curve, strict=True), "o-", label="adaptive")
+    axes.plot(*zip(*nights.fixed_curve, strict=True), "s-", label="fixed interval")
+    least = nights.polls[0].least or 0.0
+    polls = [8.0 + k for k in range(60)]
+    axes.plot(polls, [least / p for p in polls], "k--", label="least possible")
+    axes.set(xlabel="polls a clip", ylabel="mean notice, s", ylim=(0, 25), title="Clips of 530 s, spread 0.25")
+    axes.legend()
+    figure.savefig(folder / "bench-polls.svg", metadata={"Date": None})
+    figure = figures.Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([k / 4 for k in range(len(nights.usage))], nights.usage)
+    axes.set(
+        xlabel="minutes", ylabel="share of the limit used", ylim=(0, 1.05),
+        title="A hidden limit of 40, then 80 (minute 15), then 20 (minute 30)",
+    )  # fmt: skip
+    figure.savefig(folder / "bench-limit.svg", metadata={"Date": None})
+    return [
+        "![Polls a clip against mean notice](pictures/bench-polls.svg)",
+        "![Share of a changing limit that is used](pictures/bench-limit.svg)",
+    ]

@@ -200,6 +200,11 @@ async def _write(how: Fetch, response: aiohttp.ClientResponse, path: Path, answe
                     raise _StartAnew("the server sent more bytes than the file has")
                 if len(buffer) >= WRITE_BYTES:
                     size += await _flush(how, file, buffer, path)
+        except aiohttp.ClientError:
+            # aiohttp tells of the break before it hands out what came ahead of it; there is no public way to that.
+            for piece in getattr(response.content, "_buffer", ()):
+                buffer += piece
+            raise
         finally:
             size += await _flush(how, file, buffer, path)
     if total is not None and size != total:

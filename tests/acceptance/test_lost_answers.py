@@ -77,6 +77,7 @@ def test_a_log_of_many_pages_is_walked_to_the_row(emu: Emulator, nights: Nights)
         account, body = Account(emu.base_url), submit_body()
         for _ in range(120):
             account.submit(body=body)
+        emu.set_plan(log_lag_s=0.0)
         assert running.wait().code == 0
     night.assert_paid_once(generations=1)
     assert any("offset=100" in line["target"] for line in night.journal("logs"))

@@ -14,11 +14,11 @@ from .media import make_picture, make_voice
 
 @pytest.fixture(scope="session")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory of media: picture.jpeg, voice.mp3 (2.5 s), long.mp3 (60 s)."""
+    """A directory of media: picture.jpeg, voice.mp3 (2.5 s), long.mp3 (8 s)."""
     directory = tmp_path_factory.mktemp("media")
     make_picture(directory / "picture.jpeg")
     make_voice(directory / "voice.mp3", 2.5)
-    make_voice(directory / "long.mp3", 60, bits_per_s=32_000)
+    make_voice(directory / "long.mp3", 8, bits_per_s=32_000)
     return directory
 
 

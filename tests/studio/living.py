@@ -18,7 +18,7 @@ import aiohttp
 
 from .media import data_uri
 
-DEADLINE_S = 40.0
+DEADLINE_S = 240.0
 REPOSITORY = Path(__file__).parents[2]
 
 Json = dict[str, Any]

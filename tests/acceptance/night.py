@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 HOOK = Path(__file__).resolve().parent / "hook"
 KEY = "sk-night-0123456789abcdef-SECRET"
 DEADLINE_S = 60.0
+
+_CALLING = threading.Lock()
+"""A command called in this process has its standard streams for itself: nights of one table are run by threads."""
 
 QUICK: Mapping[str, object] = {
     "retry.base_s": 0.05,
@@ -199,7 +203,8 @@ class Night:
 
     def status(self) -> Json:
         """``status --json``, by a call: this many processes would be most of the tests' time."""
-        told = CliRunner().invoke(cli, ["status", str(self.job), "--out", str(self.out), "--json"])
+        with _CALLING:
+            told = CliRunner().invoke(cli, ["status", str(self.job), "--out", str(self.out), "--json"])
         assert told.exit_code == 0, told.output
         answer: Json = json.loads(told.stdout)
         return answer

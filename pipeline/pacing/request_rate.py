@@ -111,6 +111,10 @@ class RequestRate:
         """Whether the rate was too high a moment ago."""
         return now - self._refused_at < LATELY_S
 
+    def refused_since(self, at: float) -> bool:
+        """Whether the rate was too high since then."""
+        return self._refused_at >= at
+
     def strained(self, now: float) -> bool:
         """Whether a known limit is in use to the full, so that a refusal is likely to be its."""
         if self.learned_per_s == math.inf:
@@ -139,7 +143,9 @@ class RequestRate:
         paused_s = now - self._first_refused_at
         if known and paused_s <= self._span_s:
             if self._refusals == 1:
-                measured = SHARE * self._before_refusal(self._span_s) / self._span_s
+                # The span may be longer than was thought, but the limit is no lower than what was answered over any.
+                spans = [span for span in SPANS_S if span >= self._span_s] or [SPANS_S[-1]]
+                measured = SHARE * max(self._before_refusal(span) / span for span in spans)
                 self.learned_per_s = min(RARELY * self.learned_per_s, max(HARDLY * self.learned_per_s, measured))
                 self._searching = False
             return

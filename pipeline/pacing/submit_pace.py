@@ -139,6 +139,8 @@ class SubmitPace:
     def _was_haste(self, doubt: _Doubt, taken_at: float, in_flight: int) -> None:
         """No clip had made room for what was taken: there were too many submits in too short a time."""
         self._doubt = None
+        if self.requests.refused_since(doubt.since):
+            return  # polls were held up, so clips may have ended unseen: there is no telling
         if isinstance(self.window, AdaptiveWindow):
             self.window.forget(in_flight + 1)
         self.submits.overrun(doubt.since, taken_at)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.articulation import LABIAL_STOPS, VOWELS
 from benchmarks.speech import Phone, Spoken, espeak, festival, flite, hibari
-from pipeline.media import look_at_clip
+from pipeline.media.clips import look_at_clip
 from pipeline.studio.render import RenderTask, render
 from pipeline.studio.render.head.face import Face, find_face, track
 from pipeline.studio.render.head.motion import Score, compose_score

@@ -17,8 +17,9 @@ import aiohttp
 from pipeline.api.client import user_agent
 from pipeline.clip import Status
 from pipeline.errors import one_line
+from pipeline.exit_code import ExitCode
 from pipeline.job import Job
-from pipeline.run import ExitCode, RunResult
+from pipeline.run import RunResult
 from pipeline.settings import NotifySettings
 
 __all__ = ["SIGNATURE", "TIMESTAMP", "notify", "signature", "summary_of"]

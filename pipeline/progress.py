@@ -15,6 +15,7 @@ from pipeline.clip import FailureCode, Status
 from pipeline.events import Event
 from pipeline.job import Opened
 from pipeline.progress_line import Standing, line
+from pipeline.reading import Reading
 from pipeline.remedies import FAILURES
 from pipeline.run import Quote, RunWatcher
 from pipeline.stages import RunContext
@@ -75,7 +76,7 @@ class Progress(RunWatcher):
         self._context: RunContext | None = None
         self._tally: Tally | None = None
         self._overview: Overview | None = None
-        self._reading = False
+        self._reading = Reading(quiet=quiet, stream=self._stream)
         self._said_times: dict[str, int] = {}
         self._last_line = ""
         utf8 = (getattr(self._stream, "encoding", "") or "").lower().replace("-", "") == "utf8"
@@ -85,29 +86,11 @@ class Progress(RunWatcher):
 
     def rows_read(self, rows: int) -> None:
         """Show that a large manifest is being read."""
-        if rows % 1000 == 0:
-            self._passing(f"checking rows: {rows:,}")
-
-    def clips_seen(self, number: int, total: int) -> None:
-        """Show that clips are being looked at."""
-        self._passing(f"looking at clips: {number + 1:,} of {total:,}")
-        if number + 1 == total:
-            self._passed()
-
-    def _passing(self, words: str) -> None:
-        if not self._quiet and self._stream.isatty():
-            self._stream.write(f"\r{words}")
-            self._stream.flush()
-            self._reading = True
-
-    def _passed(self) -> None:
-        if self._reading:
-            self._stream.write("\r\033[K")
-            self._reading = False
+        self._reading.rows_read(rows)
 
     def opened(self, opened: Opened, overview: Overview) -> None:
         """Say what will be done."""
-        self._passed()
+        self._reading.wipe()
         self._overview = overview
         rows = overview.rows
         self._say(

@@ -11,7 +11,6 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, Protocol
 
 from pipeline.api import ApiClient
@@ -19,6 +18,7 @@ from pipeline.budget import Budget
 from pipeline.clip import Status
 from pipeline.errors import ConfigError, KeyRefused, NotConfirmed, OutOfCredits, RequestFailed, StopRun, Unreachable
 from pipeline.events import EventHook, Events, RunLog
+from pipeline.exit_code import ExitCode
 from pipeline.job import Job, Opened, Wishes
 from pipeline.local_studio import local_studio
 from pipeline.lock import OutLock
@@ -29,7 +29,7 @@ from pipeline.stages.links import is_private_host
 from pipeline.state import Overview, StateFile, StateView
 from pipeline.state.schema import connect_reader
 
-__all__ = ["ExitCode", "Quote", "RunResult", "RunWatcher", "run_job"]
+__all__ = ["Quote", "RunResult", "RunWatcher", "run_job"]
 
 BALANCE_TIMEOUT_S = 10.0
 LOOKING_LEAST_S = 5.0
@@ -38,16 +38,6 @@ LOOKING_SHARE = 0.25
 
 GRACE_S = 4.0
 """After an interrupt: for submits in the air to be answered, so that their ids are noted."""
-
-
-class ExitCode(IntEnum):
-    """How a command ended, for scripts."""
-
-    DONE = 0
-    FAILED_ROWS = 1
-    USAGE = 2
-    STOPPED_EARLY = 3
-    INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,5 @@ rendered again only on request.
 
 from pipeline.inspection.facts import Facts, Inspection, Mark
 from pipeline.inspection.judge import judge
-from pipeline.inspection.look import inspect_clip, look_at
 
-__all__ = ["Facts", "Inspection", "Mark", "inspect_clip", "judge", "look_at"]
+__all__ = ["Facts", "Inspection", "Mark", "judge"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from pipeline.errors import BadMedia, one_line
-from pipeline.media import Picture, Voice, look_at_picture, look_at_voice
+from pipeline.media import Picture, Voice
 
 __all__ = ["Looks", "LooksMemory", "NoMemory", "stamp_of"]
 
@@ -57,11 +57,11 @@ class Looks:
 
     def picture(self, path: str) -> tuple[Picture, str] | str:
         """The picture and its stamp, or what is wrong with it."""
-        return self._look(path, look_at_picture, Picture)
+        return self._look(path, _look_at_picture, Picture)
 
     def voice(self, path: str) -> tuple[Voice, str] | str:
         """The voice and its stamp, or what is wrong with it."""
-        return self._look(path, look_at_voice, Voice)
+        return self._look(path, _look_at_voice, Voice)
 
     def _look(self, path: str, look: Callable[[Path], _Seen], kind: type[_Seen]) -> tuple[_Seen, str] | str:
         try:
@@ -91,6 +91,21 @@ class Looks:
             return _unreadable(error)
         self._memory.remember(path, stamp, seen)
         return seen
+
+
+# Media libraries are slow to import, and a job that is resumed has seen its media before.
+
+
+def _look_at_picture(path: Path) -> Picture:
+    from pipeline.media.pictures import look_at_picture  # noqa: PLC0415
+
+    return look_at_picture(path)
+
+
+def _look_at_voice(path: Path) -> Voice:
+    from pipeline.media.voices import look_at_voice  # noqa: PLC0415
+
+    return look_at_voice(path)
 
 
 def _unreadable(error: OSError) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from pipeline.errors import OutHeld, UsageError
-from pipeline.inspection import look_at
+from pipeline.inspection.look import look_at
 from pipeline.job import Job
 from pipeline.lock import OutLock
 from pipeline.state.inspections import UNSEEN, note_inspection

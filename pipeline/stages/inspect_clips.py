@@ -11,7 +11,7 @@ from functools import partial
 
 from pipeline.clip import Clip, Status
 from pipeline.errors import AvatarBatchError, one_line
-from pipeline.inspection import look_at
+from pipeline.inspection.look import look_at
 from pipeline.stages.context import RunContext
 
 __all__ = ["InspectStage"]

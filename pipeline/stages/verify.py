@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import BadMedia
-from pipeline.media import ClipFacts, check_clip, look_at_clip, sha256_of
+from pipeline.media import ClipFacts, check_clip
+from pipeline.media.clips import look_at_clip
+from pipeline.media.files import sha256_of
 from pipeline.models import Model
 from pipeline.stages.digests import Digest, mismatch
 

@@ -2,6 +2,6 @@
 
 from pipeline.state.intake import Intake, take_in
 from pipeline.state.store import StateFile
-from pipeline.state.views import Overview, StateView
+from pipeline.state.views import Overview, Record, StateView
 
-__all__ = ["Intake", "Overview", "StateFile", "StateView", "take_in"]
+__all__ = ["Intake", "Overview", "Record", "StateFile", "StateView", "take_in"]

@@ -198,6 +198,11 @@ class StateView:
                 values[26] = json.loads(row[26])
                 yield Record(*values)
 
+    def bad_records(self) -> Iterator[Record]:
+        """The rows that people have to decide on: failed ones, then unconfirmed ones."""
+        for status in (Status.FAILED, Status.UNCONFIRMED):
+            yield from self.records(status=status)
+
     def spans(self) -> Iterator[Span]:
         """When the provider worked for this job, and what came of it; in the order of the submits."""
         sql = (

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import BadMedia
-from pipeline.media import Picture, Voice, check_picture, check_voice, look_at_picture, look_at_voice
+from pipeline.media import Picture, Voice, check_picture, check_voice
+from pipeline.media.pictures import look_at_picture
+from pipeline.media.voices import look_at_voice
 from pipeline.models import Model
 from pipeline.studio.answers import Refusal, Trace
 from pipeline.studio.assets import AssetError, Inline, Link, save

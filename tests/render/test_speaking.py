@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.media import look_at_clip
+from pipeline.media.clips import look_at_clip
 from pipeline.studio.render.head.motion import compose_score
 from pipeline.studio.render.head.picture import set_scene
 from pipeline.studio.render.head.prompt import Manner

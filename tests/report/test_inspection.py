@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from pipeline.inspection import Facts, Mark, inspect_clip, judge, look_at
+from pipeline.inspection import Facts, Mark, judge
+from pipeline.inspection.look import inspect_clip, look_at
 from pipeline.inspection.sound import RATE_HZ, compare, contour, loudness_db, read_sound
 from pipeline.settings import InspectSettings
 

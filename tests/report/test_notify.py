@@ -14,9 +14,10 @@ from aiohttp import web
 
 from pipeline.clip import Status
 from pipeline.errors import OutOfCredits
+from pipeline.exit_code import ExitCode
 from pipeline.job import Job, Opened
 from pipeline.notify import SIGNATURE, TIMESTAMP, notify, signature, summary_of
-from pipeline.run import ExitCode, RunResult
+from pipeline.run import RunResult
 from pipeline.settings import NotifySettings, Settings
 from pipeline.state import Intake, Overview
 

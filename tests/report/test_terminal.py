@@ -79,7 +79,6 @@ def test_a_pipe_gets_no_control_characters_and_a_foreign_encoding_no_strange_one
         stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict")
         progress = Progress(stream=stream)
         progress.rows_read(5000)
-        progress.clips_seen(0, 10)
         progress.on_event(_failure(1))
         stream.flush()
         written = stream.buffer.getvalue()

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import yaml
 
-from pipeline.cli import cli
+from pipeline.cli import COMMANDS
 from pipeline.clip import FailureCode, Status
 from pipeline.inspection import Mark
 from pipeline.remedies import FAILURES, MARKS
@@ -138,7 +138,7 @@ def test_every_code_and_every_mark_is_explained() -> None:
 @pytest.mark.parametrize("remedy", [*FAILURES.values(), *MARKS.values()], ids=lambda remedy: remedy.title)
 def test_every_remedy_names_a_command_that_there_is(remedy: object) -> None:
     command = getattr(remedy, "command").split()[0]  # noqa: B009 - the parameter's type is lost on the way
-    assert command in cli.commands
+    assert command in COMMANDS
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -22,11 +22,11 @@ from pipeline.media import (
     check_clip,
     check_picture,
     check_voice,
-    look_at_clip,
-    look_at_picture,
-    look_at_voice,
-    sha256_of,
 )
+from pipeline.media.clips import look_at_clip
+from pipeline.media.files import sha256_of
+from pipeline.media.pictures import look_at_picture
+from pipeline.media.voices import look_at_voice
 from pipeline.models import builtin_catalogue
 from tests.unit.making import AVATAR_PRO, make_clip, make_picture, make_voice, make_wav
 

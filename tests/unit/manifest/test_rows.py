@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.errors import ManifestError, Problem, UsageError
 from pipeline.manifest import Looks, Problems
-from pipeline.media import Picture, look_at_picture
+from pipeline.media import Picture
+from pipeline.media.pictures import look_at_picture
 from pipeline.models import extended_catalogue
 from tests.unit.making import make_clip, make_picture, make_voice, read_manifest
 from tests.unit.manifest.conftest import Read
@@ -372,7 +373,7 @@ def test_a_file_is_looked_at_once_for_all_rows(folder: Path, monkeypatch: pytest
         seen.append(path)
         return look_at_picture(path)
 
-    monkeypatch.setattr("pipeline.manifest.looks.look_at_picture", look)
+    monkeypatch.setattr("pipeline.media.pictures.look_at_picture", look)
     (folder / "job.csv").write_text("id,image,audio\n" + "".join(f"r{n},face.png,voice.wav\n" for n in range(50)))
 
     rows, problems = read_manifest(folder / "job.csv")

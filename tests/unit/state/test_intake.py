@@ -161,7 +161,7 @@ def test_a_look_outlives_the_process(path: Path, tmp_path: Path, monkeypatch: py
     with closing(connect(path)) as db:
         first = Looks(StoredLooks(db)).picture(str(face))
 
-    monkeypatch.setattr("pipeline.manifest.looks.look_at_picture", None)
+    monkeypatch.setattr("pipeline.media.pictures.look_at_picture", None)
     with closing(connect(path)) as db:
         assert Looks(StoredLooks(db)).picture(str(face)) == first
 

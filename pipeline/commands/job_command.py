@@ -1,0 +1,67 @@
+"""What all commands about a job have in common: JOB, where its settings come from, and how much is told."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.job import Job
+from pipeline.settings import load_settings
+
+__all__ = ["JobCall", "job_command"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobCall:
+    """What every command about a job is given.
+
+    Attributes:
+        command: how this job's commands are started, ``{}`` in place of the command's name.
+    """
+
+    job: Job
+    quiet: bool
+    verbose: bool
+    command: str
+
+
+def job_command(command: Callable[..., None]) -> click.Command:
+    """A command with a JOB and the options that all of these have; it gets them as a ``JobCall``."""
+
+    @click.argument("job", type=click.Path(path_type=Path))
+    @click.option("--config", type=click.Path(path_type=Path), help="Settings, a YAML file (see configs/).")
+    @click.option("--out", type=click.Path(path_type=Path), help="Where clips and state go [out/<JOB's stem>].")
+    @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting by its dotted key.")
+    @click.option("--verbose", is_flag=True, help="Tell each step of each row.")
+    @click.option("--quiet", is_flag=True, help="Tell only what went wrong.")
+    @wraps(command)
+    def with_job(
+        job: Path,
+        config: Path | None,
+        out: Path | None,
+        assignments: tuple[str, ...],
+        verbose: bool,
+        quiet: bool,
+        budget: float | None = None,
+        max_in_flight: str | None = None,
+        **options: Any,
+    ) -> None:
+        overrides = {"budget.max_usd": budget, "submit.max_in_flight": _number(max_in_flight)}
+        settings = load_settings(config, assignments=assignments, overrides=overrides)
+        words = ["avatar-batch", "{}", str(job), *(["--config", str(config)] if config else [])]
+        words += ["--out", str(out)] if out else []
+        words += [word for text in assignments if "secret" not in text for word in ("--set", text)]
+        again = " ".join(word if word == "{}" else shlex.quote(word) for word in words)
+        command(JobCall(Job.at(job, settings, out), quiet, verbose, again), **options)
+
+    return click.command()(with_job)
+
+
+def _number(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.isdecimal() else text

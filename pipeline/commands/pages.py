@@ -1,0 +1,33 @@
+"""``report`` and ``watch``."""
+
+from __future__ import annotations
+
+import click
+
+from pipeline.commands.job_command import JobCall, job_command
+from pipeline.reading import Reading
+from pipeline.report import write_report
+from pipeline.report.catch_up import look_at_rest
+from pipeline.watch import serve_watch
+
+__all__ = ["report", "watch"]
+
+
+@job_command
+@click.option("--no-look", is_flag=True, help="Don't look at clips that no run has looked at.")
+def report(call: JobCall, no_look: bool) -> None:
+    """Write OUT/report.html: what is done, what failed and why, what it cost, which clips look wrong."""
+    if not no_look:
+        look_at_rest(call.job, Reading(quiet=call.quiet).clips_seen)
+    path = write_report(call.job, call.command)
+    if not call.quiet:
+        click.echo(str(path))
+
+
+@job_command
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another address than loopback needs the token.")
+@click.option("--port", default=8766, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
+@click.option("--token", default="", help="What a browser must bring [beyond loopback: one is made up].")
+def watch(call: JobCall, host: str, port: int, token: str) -> None:
+    """The report as a live page beside a run, on this machine's loopback; it reads and never writes."""
+    serve_watch(call.job, call.command, host=host, port=port, token=token, tell=click.echo)

@@ -1,0 +1,121 @@
+"""``run`` and ``retry``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from pipeline.after_run import after_run
+from pipeline.clip import FailureCode, Status
+from pipeline.commands.job_command import JobCall, job_command
+from pipeline.exit_code import ExitCode
+from pipeline.job import Job, Wishes
+from pipeline.progress import Progress
+from pipeline.remedies import FAILURES
+from pipeline.run import RunResult, run_job
+from pipeline.settings import api_key_from
+from pipeline.state import StateView
+
+__all__ = ["retry", "run"]
+
+SHOWN_FAILURES = 10
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _run_options(command: _F) -> _F:
+    for option in reversed(
+        (
+            click.option("--only", multiple=True, metavar="ID", help="Submit only this row (repeatable)."),
+            click.option("--budget", type=float, metavar="USD", help="The most to spend, earlier runs included."),
+            click.option("--max-in-flight", metavar="N", help="Clips rendering at once: a number, or auto."),
+            click.option("--yes", is_flag=True, help="Do not ask before real money is spent."),
+            click.option(
+                "--rerender-changed", is_flag=True, help="Render rows again whose inputs changed (paid again)."
+            ),
+            click.option("--resubmit-unconfirmed", is_flag=True, help="Send rows again that may be paid for already."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@job_command
+@_run_options
+def run(call: JobCall, yes: bool, **wishes: Any) -> None:
+    """Render every row that is not done yet, and go on with what an earlier run left."""
+    _render(call, Wishes(**wishes), yes)
+
+
+@job_command
+@_run_options
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+def retry(call: JobCall, ids: tuple[str, ...], yes: bool, **wishes: Any) -> None:
+    """Take up failed rows (or the rows named by ID), then run.
+
+    What is paid for is fetched again, not bought again. A row that is done is rendered again when it is named.
+    """
+    _render(call, Wishes(retry=True, retry_ids=ids, **wishes), yes)
+
+
+def _render(call: JobCall, wishes: Wishes, yes: bool) -> NoReturn:
+    ask = not yes and call.job.settings.budget.max_usd is None
+    progress = Progress(quiet=call.quiet, verbose=call.verbose, ask=ask)
+    result = asyncio.run(
+        run_job(
+            call.job,
+            wishes,
+            api_key=api_key_from(os.environ),
+            on_event=progress.on_event,
+            watcher=progress,
+            tell_rows=progress.rows_read,
+            handle_signals=True,
+        )
+    )
+    report = after_run(call.job, call.command, result, lambda line: click.echo(f"avatar-batch: {line}", err=True))
+    if not call.quiet:
+        _print_summary(call, result, report)
+    sys.exit(result.exit_code)
+
+
+def _print_summary(call: JobCall, result: RunResult, report: Path | None) -> None:
+    job = call.job
+    rows, overview = result.overview.rows, result.overview
+    parts = [f"{rows[Status.DONE]} of {overview.total} done"]
+    parts += [f"{rows[status]} {status}" for status in Status if rows[status] and status is not Status.DONE]
+    click.echo(f"{', '.join(parts)}; {overview.spent_usd:.2f} USD spent of about {overview.estimated_usd:.2f}")
+    if rows[Status.FAILED] or rows[Status.UNCONFIRMED]:
+        _print_failures(job)
+    with StateView(job.state_path) as view:
+        marked = view.marked()
+    if marked:
+        click.echo(
+            f"{marked} clip{'s look' if marked > 1 else ' looks'} wrong, which may be a false alarm: the report shows why"
+        )
+    click.echo(f"clips: {job.out}{os.sep}   state: {job.state_path}   log: {job.out / 'run.log'}")
+    if report:
+        click.echo(f"report: {report}")
+    if result.exit_code is ExitCode.INTERRUPTED:
+        click.echo(f"interrupted; nothing is lost: avatar-batch run {job.manifest} goes on from here")
+    elif result.stop_reason is not None:
+        click.echo(f"stopped early: {result.stop_reason}")
+
+
+def _print_failures(job: Job) -> None:
+    shown: Counter[FailureCode] = Counter()
+    with StateView(job.state_path) as view:
+        for record in view.bad_records():
+            shown[record.error_code or FailureCode.SERVER] += 1
+            if shown.total() <= SHOWN_FAILURES:
+                click.echo(f"  {record.id}: {record.error_code}: {record.error_message}")
+    if shown.total() > SHOWN_FAILURES:
+        click.echo(f"  … and {shown.total() - SHOWN_FAILURES} more: avatar-batch status {job.manifest}")
+    for code, count in shown.most_common():
+        click.echo(f"{count} {code}: {FAILURES[code].todo}")
+    click.echo(f"take failed rows up again with: avatar-batch retry {job.manifest}")

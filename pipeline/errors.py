@@ -14,6 +14,7 @@
     │   ├── OutOfCredits          top up, or raise the key's cap
     │   ├── BudgetReached         raise the budget
     │   ├── NotConfirmed          say yes, or give a budget
+    │   ├── HoursOver             run again when it may submit
     │   ├── DiskFull              free space
     │   └── Unreachable           check the network, then run again
     └── RequestFailed         what became of one request
@@ -38,6 +39,7 @@ __all__ = [
     "ConfigError",
     "DiskFull",
     "GenerationUnknown",
+    "HoursOver",
     "KeyRefused",
     "ManifestError",
     "NotConfirmed",
@@ -157,6 +159,10 @@ class BudgetReached(StopRun):
 
 class NotConfirmed(StopRun):
     """The user was asked before money is spent, and said no."""
+
+
+class HoursOver(StopRun):
+    """The time came until which this run was to submit."""
 
 
 class DiskFull(StopRun):

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import time
 from pathlib import Path
 
 from pipeline.clip import Row
@@ -56,6 +57,7 @@ class Wishes:
     Attributes:
         only: ids to submit; all, if empty.
         retry: whether failed rows are taken up first, those of ``retry_ids`` or all.
+        start_at, until: times of day, by this machine's clock, between which rows are submitted.
     """
 
     only: Sequence[str] = ()
@@ -63,6 +65,8 @@ class Wishes:
     retry_ids: Sequence[str] = ()
     rerender_changed: bool = False
     resubmit_unconfirmed: bool = False
+    start_at: time | None = None
+    until: time | None = None
 
 
 @dataclass(frozen=True, slots=True)

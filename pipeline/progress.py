@@ -35,6 +35,7 @@ _TOLD = {
     "unconfirmed": "unconfirmed: {message}",
     "lost": "no answer to the submit ({message}): looking for it in the usage log, it is not sent again",
     "adopted": "found in the usage log and adopted",
+    "waits": "nothing is submitted before {until}; what renders already is polled and fetched",
     "stop_submitting": "{message}",
     "balance_low": "the account holds {balance_usd:.2f} USD, the rows to render cost about {estimated_usd:.2f}: it will not last",
     "inputs_changed": "{rows} rows changed since their clip was made and are kept: --rerender-changed renders them again",

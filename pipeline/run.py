@@ -11,6 +11,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from pipeline.api import ApiClient
@@ -23,7 +24,8 @@ from pipeline.job import Job, Opened, Wishes
 from pipeline.local_studio import local_studio
 from pipeline.lock import OutLock
 from pipeline.pacing import Backoff, Outage, SubmitPace, window_for
-from pipeline.stages import DownloadStage, InspectStage, PollStage, ReconcileStage, RunContext, SubmitStage
+from pipeline.pacing.hours import hours_from
+from pipeline.stages import DownloadStage, HoursStage, InspectStage, PollStage, ReconcileStage, RunContext, SubmitStage
 from pipeline.stages.backlog import first_of
 from pipeline.stages.links import is_private_host
 from pipeline.state import Overview, StateFile, StateView
@@ -188,7 +190,7 @@ async def _render(
         download = DownloadStage(context, allow_private=await asyncio.to_thread(is_private_host, base_url))
         stages: list[_Stage] = [
             SubmitStage(context, wishes.only), PollStage(context), ReconcileStage(context), download,
-            InspectStage(context),
+            InspectStage(context), HoursStage(context, hours_from(datetime.now(UTC), wishes.start_at, wishes.until)),
         ]  # fmt: skip
         events.emit("start", job=job.name, base_url=base_url, rows={str(k): v for k, v in state.counts.items() if v})
         if opened.changed_total:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -16,7 +17,7 @@ from pipeline.plan import make_plan
 from pipeline.reading import Reading
 from pipeline.state import Record, StateView
 
-__all__ = ["check", "export", "plan", "status"]
+__all__ = ["check", "export", "plan", "status", "status_json"]
 
 
 @job_command
@@ -46,7 +47,8 @@ def status(call: JobCall, as_json: bool) -> None:
     """Counts, spend and failures from the state file; works beside a running run."""
     with StateView(call.job.state_path) as view:
         if as_json:
-            _print_status_json(call.job, view)
+            for text in status_json(call.job, view):
+                sys.stdout.write(text)
             return
         overview = view.overview()
         for name in Status:
@@ -60,8 +62,8 @@ def status(call: JobCall, as_json: bool) -> None:
                 click.echo(f"  {record.id}: {record.error_code}: {record.error_message}")
 
 
-def _print_status_json(job: Job, view: StateView) -> None:
-    """One object, written as it is read: a million clips need no memory."""
+def status_json(job: Job, view: StateView) -> Iterator[str]:
+    """One JSON object, piece by piece as it is read: a million clips need no memory."""
     overview = view.overview()
     head = {
         "job": job.name,
@@ -69,11 +71,10 @@ def _print_status_json(job: Job, view: StateView) -> None:
         "rows": {"total": overview.total} | {str(name): overview.rows[name] for name in Status},
         "spend": {"estimated_usd": round(overview.estimated_usd, 4), "spent_usd": round(overview.spent_usd, 4)},
     }
-    write = sys.stdout.write
-    write(json.dumps(head, ensure_ascii=False)[:-1] + ', "clips": [')
+    yield json.dumps(head, ensure_ascii=False)[:-1] + ', "clips": ['
     for number, record in enumerate(view.records()):
-        write((", " if number else "") + json.dumps(record.as_status(), ensure_ascii=False))
-    write("]}\n")
+        yield (", " if number else "") + json.dumps(record.as_status(), ensure_ascii=False)
+    yield "]}\n"
 
 
 @job_command

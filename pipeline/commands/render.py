@@ -7,6 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable
+from datetime import time
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -17,6 +18,7 @@ from pipeline.clip import FailureCode, Status
 from pipeline.commands.job_command import JobCall, job_command
 from pipeline.exit_code import ExitCode
 from pipeline.job import Job, Wishes
+from pipeline.pacing.hours import parse_time
 from pipeline.progress import Progress
 from pipeline.remedies import FAILURES
 from pipeline.run import RunResult, run_job
@@ -29,12 +31,26 @@ SHOWN_FAILURES = 10
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
+class _TimeOfDay(click.ParamType[time]):
+    name = "HH:MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> time:
+        if isinstance(value, time):
+            return value
+        try:
+            return parse_time(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 def _run_options(command: _F) -> _F:
     for option in reversed(
         (
             click.option("--only", multiple=True, metavar="ID", help="Submit only this row (repeatable)."),
             click.option("--budget", type=float, metavar="USD", help="The most to spend, earlier runs included."),
             click.option("--max-in-flight", metavar="N", help="Clips rendering at once: a number, or auto."),
+            click.option("--start-at", type=_TimeOfDay(), help="Submit nothing before this time of day."),
+            click.option("--until", type=_TimeOfDay(), help="Submit nothing from this time of day on."),
             click.option("--yes", is_flag=True, help="Do not ask before real money is spent."),
             click.option(
                 "--rerender-changed", is_flag=True, help="Render rows again whose inputs changed (paid again)."

@@ -1,7 +1,7 @@
 """How fast: backoff, the window of clips, rates, outages, poll times. Pure decisions; time and chance are handed in."""
 
 from pipeline.pacing.backoff import Backoff
-from pipeline.pacing.hours import next_at, parse_time, seconds_until
+from pipeline.pacing.hours import Hours, hours_from, parse_time
 from pipeline.pacing.memory import Learned, Memory, cache_folder
 from pipeline.pacing.outage import Outage
 from pipeline.pacing.poll_plan import AdaptivePlan, FixedPlan, PollPlan, poll_plan_for
@@ -16,6 +16,7 @@ __all__ = [
     "Backoff",
     "FixedPlan",
     "FixedWindow",
+    "Hours",
     "Learned",
     "Memory",
     "Outage",
@@ -25,9 +26,8 @@ __all__ = [
     "SubmitPace",
     "Window",
     "cache_folder",
-    "next_at",
+    "hours_from",
     "parse_time",
     "poll_plan_for",
-    "seconds_until",
     "window_for",
 ]

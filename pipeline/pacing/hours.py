@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
-__all__ = ["next_at", "parse_time", "seconds_until"]
+__all__ = ["Hours", "hours_from", "next_at", "parse_time"]
 
 _TIME = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)\Z")
 
@@ -42,9 +43,28 @@ def next_at(wall: time, now: datetime, zone: tzinfo | None = None) -> datetime:
     return min(moment for moment in moments if moment > now).astimezone(zone)
 
 
-def seconds_until(wall: time, now: datetime, zone: tzinfo | None = None) -> float:
-    """Seconds that pass until clocks show ``wall``: not a difference of what they show, which is an hour off twice a year."""
-    return (next_at(wall, now, zone) - now.astimezone(UTC)).total_seconds()
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The moments between which a run may submit; None: from now on, and without an end."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+def hours_from(
+    now: datetime, start_at: time | None = None, until: time | None = None, zone: tzinfo | None = None
+) -> Hours:
+    """The hours of a run that is started ``now``.
+
+    Between both times it begins at once: a run from 22:00 until 06:00 that is started at 23:00 is not late by a day.
+    """
+    start = next_at(start_at, now, zone) if start_at else None
+    end = next_at(until, now, zone) if until else None
+    if start and end and end <= start:
+        start = None
+    elif start and until:
+        end = next_at(until, start, zone)
+    return Hours(start, end)
 
 
 def _moment(local: datetime, fold: int) -> datetime:

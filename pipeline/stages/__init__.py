@@ -2,9 +2,10 @@
 
 from pipeline.stages.context import RunContext
 from pipeline.stages.download import DownloadStage
+from pipeline.stages.hours import HoursStage
 from pipeline.stages.inspect_clips import InspectStage
 from pipeline.stages.poll import PollStage
 from pipeline.stages.reconcile import ReconcileStage
 from pipeline.stages.submit import SubmitStage
 
-__all__ = ["DownloadStage", "InspectStage", "PollStage", "ReconcileStage", "RunContext", "SubmitStage"]
+__all__ = ["DownloadStage", "HoursStage", "InspectStage", "PollStage", "ReconcileStage", "RunContext", "SubmitStage"]

@@ -26,6 +26,7 @@ class RunContext:
 
     Attributes:
         stop_reason: why nothing more is submitted, if so.
+        within_hours: set when submitting may begin.
         submitting_over, over: set when nothing more is to be submitted, and when the stages are to end at once.
         room: set when a submit that waited for its turn should look again.
         reconciling_is_hopeless: the usage log can't be read; rows of unknown fate stay for the next run.
@@ -47,6 +48,7 @@ class RunContext:
     rng: random.Random
     resubmit_unconfirmed: frozenset[int] = frozenset()
     stop_reason: StopRun | None = None
+    within_hours: asyncio.Event = field(default_factory=asyncio.Event)
     submitting_over: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     room: asyncio.Event = field(default_factory=asyncio.Event)

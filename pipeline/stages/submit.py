@@ -43,6 +43,7 @@ class SubmitStage:
     async def run(self) -> None:
         """Submit until told to stop; what is in the air then is finished."""
         context = self._context
+        await first_of(None, context.within_hours.wait(), context.submitting_over.wait())
         async with asyncio.TaskGroup() as requests:
             getting: asyncio.Task[Clip] | None = None
             while not context.submitting_over.is_set():

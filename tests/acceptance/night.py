@@ -7,16 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from click.testing import CliRunner
-
-from pipeline.cli import cli
+from pipeline import Job, StateView
+from pipeline.commands.look import status_json
 from tests.emulator import Emulator
 from tests.emulator.asking import png, wav
 
@@ -24,9 +22,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 HOOK = Path(__file__).resolve().parent / "hook"
 KEY = "sk-night-0123456789abcdef-SECRET"
 DEADLINE_S = 60.0
-
-_CALLING = threading.Lock()
-"""A command called in this process has its standard streams for itself: nights of one table are run by threads."""
 
 QUICK: Mapping[str, object] = {
     "retry.base_s": 0.05,
@@ -202,11 +197,10 @@ class Night:
         return ended
 
     def status(self) -> Json:
-        """``status --json``, by a call: this many processes would be most of the tests' time."""
-        with _CALLING:
-            told = CliRunner().invoke(cli, ["status", str(self.job), "--out", str(self.out), "--json"])
-        assert told.exit_code == 0, told.output
-        answer: Json = json.loads(told.stdout)
+        """What ``status --json`` writes; so many processes of their own would be most of the tests' time."""
+        job = Job.at(self.job, out=self.out)
+        with StateView(job.state_path) as view:
+            answer: Json = json.loads("".join(status_json(job, view)))
         return answer
 
     def rows(self) -> dict[str, Json]:

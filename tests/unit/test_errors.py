@@ -40,7 +40,10 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
     ("parent", "names"),
     [
         (UsageError, {"ConfigError", "ManifestError", "OutHeld", "StateRefused"}),
-        (StopRun, {"KeyRefused", "OutOfCredits", "BudgetReached", "NotConfirmed", "DiskFull", "Unreachable"}),
+        (
+            StopRun,
+            {"KeyRefused", "OutOfCredits", "BudgetReached", "HoursOver", "NotConfirmed", "DiskFull", "Unreachable"},
+        ),
         (RequestFailed, {"NotSent", "Throttled", "ServerTrouble", "RowRefused", "GenerationUnknown", "UnknownFate"}),
         (BadMedia, set()),
     ],

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.pacing.hours import next_at, parse_time, seconds_until
+from pipeline.pacing.hours import Hours, hours_from, next_at, parse_time
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -46,8 +46,33 @@ def test_the_next_time_is_the_one_that_clocks_will_show(now: str, wall: str, the
     assert found.timestamp() == datetime.fromisoformat(then).timestamp()
 
 
-def test_seconds_are_those_that_pass() -> None:
-    assert seconds_until(time(6), datetime.fromisoformat("2026-03-28T22:00+01:00"), BERLIN) == 7 * 3600
+@pytest.mark.parametrize(
+    ("now", "start_at", "until", "start", "end"),
+    [
+        ("12:00", "22:00", None, "10T22:00", None),
+        ("12:00", None, "06:00", None, "11T06:00"),
+        ("12:00", "22:00", "06:00", "10T22:00", "11T06:00"),
+        ("23:00", "22:00", "06:00", None, "11T06:00"),  # the night has begun
+        ("05:59", "22:00", "06:00", None, "10T06:00"),
+        ("06:00", "22:00", "06:00", "10T22:00", "11T06:00"),
+        ("09:00", "08:00", "18:00", None, "10T18:00"),
+        ("19:00", "08:00", "18:00", "11T08:00", "11T18:00"),
+        ("12:00", "06:00", "06:00", None, "11T06:00"),  # all day
+        ("12:00", None, None, None, None),
+    ],
+)
+def test_a_run_keeps_its_hours(
+    now: str, start_at: str | None, until: str | None, start: str | None, end: str | None
+) -> None:
+    def wall(text: str | None) -> time | None:
+        return parse_time(text) if text else None
+
+    def moment(text: str | None) -> datetime | None:
+        return datetime.fromisoformat(f"2026-01-{text}+01:00") if text else None
+
+    began = datetime.fromisoformat(f"2026-01-10T{now}+01:00")
+    found = hours_from(began, wall(start_at), wall(until), BERLIN)
+    assert found == Hours(moment(start), moment(end))
 
 
 @given(

@@ -1,11 +1,9 @@
-"""Clips, decoded by PyAV: a downloaded file is believed when it is whole and decodes."""
+"""Clips: a downloaded file is believed when it is whole, and decoded where its structure alone can't vouch for it."""
 
 from __future__ import annotations
 
 import os
-import struct
 from pathlib import Path
-from typing import BinaryIO
 
 import av
 import av.container
@@ -18,6 +16,7 @@ from av.video.stream import VideoStream
 from pipeline.errors import BadMedia
 from pipeline.media.facts import ClipFacts
 from pipeline.media.files import size_of_regular
+from pipeline.media.mp4 import Unfamiliar, follow_samples, read_index, walk_boxes, walk_nal_units
 
 __all__ = ["look_at_clip"]
 
@@ -27,20 +26,42 @@ _OPTIONS = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2", "protocol_whitelist":
 av.logging.set_level(None)
 
 
-def look_at_clip(path: Path) -> ClipFacts:
+def look_at_clip(path: Path, *, decode: bool = True) -> ClipFacts:
     """Hold a downloaded MP4 against itself: it is whole, and it decodes.
 
-    A header probe opens a file that is cut in half. So first the boxes are walked to the file's end (ISO/IEC
-    14496-12), then every packet is read and the lengths of its NAL units are followed (14496-15), and at last all
-    key frames and the whole sound are decoded.
+    A header probe opens a file that is cut in half. So the boxes are walked to the file's end, every sample is found
+    where the index says, and the NAL units of each picture are followed. Then all key frames and the whole sound are
+    decoded, if that is asked for, or if the file is laid out in a way that only a decoder understands.
 
     Raises:
         BadMedia: it isn't a whole MP4 with picture and sound.
         OSError: it can't be read at all.
     """
-    size_bytes = size_of_regular(path)
+    facts = _follow(path, size_of_regular(path))
+    return facts if facts and not decode else _decoded(path)
+
+
+def _follow(path: Path, size_bytes: int) -> ClipFacts | None:
+    """What the structure tells; None where it isn't understood."""
     with path.open("rb") as file:
-        _walk_boxes(file, size_bytes)
+        boxes = walk_boxes(file, size_bytes)
+        try:
+            index = read_index(file, boxes)
+        except Unfamiliar:
+            return None
+        video, audio = index.video, index.audio
+        if video is None:
+            raise BadMedia("has no picture track")
+        if audio is None:
+            raise BadMedia("has no sound track")
+        if not (video.seconds and video.width and video.height and audio.samples):
+            return None
+        for track in (video, audio):
+            follow_samples(file, track, index.data)
+    return ClipFacts(video.width, video.height, video.samples / video.seconds, video.seconds, audio.seconds, size_bytes)
+
+
+def _decoded(path: Path) -> ClipFacts:
     try:
         with av.open(os.fspath(path), mode="r", metadata_errors="ignore", options=_OPTIONS) as container:
             if not container.streams.video:
@@ -58,7 +79,7 @@ def look_at_clip(path: Path) -> ClipFacts:
             if not samples:
                 raise BadMedia("has no sound that can be decoded")
             fps = float(video.average_rate or 0)
-            return ClipFacts(video.width, video.height, fps, video_s, samples / audio.rate, size_bytes)
+            return ClipFacts(video.width, video.height, fps, video_s, samples / audio.rate, path.stat().st_size)
     except av.error.FFmpegError as error:
         raise BadMedia(f"can't be decoded ({error.strerror})") from None
 
@@ -69,7 +90,7 @@ def _decode(container: av.container.InputContainer, video: VideoStream, audio: A
     for packet in container.demux(video, audio):
         if packet.stream is video:
             if packet.size and nal_length_bytes:
-                _walk_nal_units(memoryview(packet), nal_length_bytes)
+                walk_nal_units(memoryview(packet), nal_length_bytes)
             video_ticks += packet.duration or 0
             for frame in packet.decode():
                 if getattr(frame, "is_corrupt", False):
@@ -87,46 +108,3 @@ def _nal_length_bytes(codec: VideoCodecContext) -> int:
     if codec.name == "hevc" and len(extra) > 22 and extra[0] == 1:
         return (extra[21] & 3) + 1
     return 0
-
-
-def _walk_nal_units(data: memoryview, length_bytes: int) -> None:
-    position = 0
-    while position < len(data):
-        length = int.from_bytes(data[position : position + length_bytes], "big")
-        position += length_bytes + length
-        if not length or position > len(data):
-            raise BadMedia("is damaged inside: a picture's data don't add up")
-        # Inside a unit three zero bytes can't stand (H.264 7.4.1, H.265 7.4.2.1): where they do, a hole was filled.
-        if b"\0\0\0" in bytes(data[position - length : position]).rstrip(b"\0"):
-            raise BadMedia("is damaged inside: zeros stand where a picture's data were")
-
-
-def _walk_boxes(file: BinaryIO, size_bytes: int) -> None:
-    position = 0
-    seen: set[bytes] = set()
-    while position < size_bytes:
-        file.seek(position)
-        header = file.read(16)
-        if len(header) < 8:
-            raise BadMedia("is cut short: it ends inside a box header")
-        length, kind = struct.unpack_from(">I4s", header)
-        if position == 0 and kind not in {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"}:
-            raise BadMedia("isn't an MP4 file")
-        if length == 1:
-            if len(header) < 16:
-                raise BadMedia("is cut short: it ends inside a box header")
-            length = struct.unpack_from(">Q", header, 8)[0]
-            if length < 16:
-                raise BadMedia("is damaged: a box of impossible size")
-        elif length == 0:
-            if kind != b"mdat":
-                raise BadMedia("is damaged: bytes that are no box stand at its end")
-            length = size_bytes - position
-        elif length < 8:
-            raise BadMedia("is damaged: a box of impossible size")
-        seen.add(kind)
-        position += length
-    if position != size_bytes:
-        raise BadMedia(f"is cut short: {position - size_bytes:,} bytes are missing")
-    if not {b"moov", b"mdat"} <= seen:
-        raise BadMedia("is not a whole MP4: its index or its data are missing")

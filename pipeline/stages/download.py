@@ -121,12 +121,12 @@ class DownloadStage:
 
         try:
             known = progress.part or (msgspec.json.decode(clip.part, type=Part) if clip.part else Part())
-            digests = await fetch(how, clip.video_url, part, known, note)
+            fetched = await fetch(how, clip.video_url, part, known, note)
             work = partial(
                 self._verifier.verify,
                 part,
                 context.out / clip.output,
-                digests=digests,
+                fetched=fetched,
                 model=context.catalogue[clip.model],
                 voice_s=clip.voice_s,
             )

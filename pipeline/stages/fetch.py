@@ -18,7 +18,7 @@ from pipeline.errors import AvatarBatchError, DiskFull, one_line
 from pipeline.stages.digests import Digest, digests_of
 from pipeline.stages.links import LinkRefused, check_link
 
-__all__ = ["Broken", "Fetch", "LinkExpired", "Part", "fetch"]
+__all__ = ["Broken", "Fetch", "Fetched", "LinkExpired", "Part", "fetch"]
 
 WRITE_BYTES = 1 << 20
 MAX_REDIRECTS = 5
@@ -46,6 +46,19 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True):
     validator: str = ""
     total_bytes: int | None = None
     boot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What is known of a file that came whole.
+
+    Attributes:
+        digests: the checksums that the server promised for it.
+        in_one_piece: whether one answer brought all of it, as long as that answer said it would be.
+    """
+
+    digests: tuple[Digest, ...]
+    in_one_piece: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +93,12 @@ class Fetch:
 NotePart = Callable[[Part], None]
 
 
-async def fetch(how: Fetch, url: str, path: Path, known: Part, note: NotePart) -> tuple[Digest, ...]:
+async def fetch(how: Fetch, url: str, path: Path, known: Part, note: NotePart) -> Fetched:
     """Bring the file behind ``url`` to ``path``, going on with what is there if it is of the same file.
 
     Args:
         known: what was noted of the part file, if anything.
         note: called with what to remember before the first byte of a new file is written.
-
-    Returns:
-        The checksums that the server promised for the whole file.
 
     Raises:
         LinkExpired: ask the API for a fresh link.
@@ -109,7 +119,7 @@ async def fetch(how: Fetch, url: str, path: Path, known: Part, note: NotePart) -
             if answer.offset == 0 or not known.boot:
                 note(msgspec.structs.replace(answer.part, boot=how.boot))
             await _write(how, response, path, answer)
-            return answer.digests
+            return Fetched(answer.digests, answer.offset == 0 and answer.part.total_bytes is not None)
     except _StartAnew:
         path.unlink(missing_ok=True)
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import array
 import math
 import wave
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +15,7 @@ import av
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from PIL import Image
 
 from pipeline.clip import Clip, Row, Status
@@ -73,22 +74,24 @@ def make_clip(
     fps: int = 24,
     sound_s: float | None = None,
     faststart: bool = False,
+    codec: str = "libx264",
+    container: Mapping[str, str] | None = None,
 ) -> Path:
     """A small MP4 whose picture moves; ``sound_s`` 0 leaves out the sound."""
-    options = {"movflags": "+faststart"} if faststart else {}
-    with av.open(str(path), "w", format="mp4", container_options=options) as container:
-        video = container.add_stream("libx264", rate=fps)
+    options = {"movflags": "+faststart"} if faststart else dict(container or {})
+    with av.open(str(path), "w", format="mp4", container_options=options) as film:
+        video = cast(VideoStream, film.add_stream(codec, rate=fps))
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
-        video.options = {"preset": "ultrafast", "g": str(fps)}
+        video.options = {"preset": "ultrafast", "g": str(fps), "x265-params": "log-level=none"}
         heard_s = seconds if sound_s is None else sound_s
-        audio = container.add_stream("aac", rate=48_000, layout="mono") if heard_s else None
+        audio = film.add_stream("aac", rate=48_000, layout="mono") if heard_s else None
         noise = Image.effect_noise((size[0] // 4, size[1] // 4), 90).resize(size).convert("RGB")
         for number in range(round(seconds * fps)):
             image = noise.rotate(number)
-            container.mux(video.encode(VideoFrame.from_image(image)))  # type: ignore[no-untyped-call]
-        container.mux(video.encode(None))
+            film.mux(video.encode(VideoFrame.from_image(image)))  # type: ignore[no-untyped-call]
+        film.mux(video.encode(None))
         if audio is not None:
-            _encode_tone(container, audio, heard_s)
+            _encode_tone(film, audio, heard_s)
     return path
 
 

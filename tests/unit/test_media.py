@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import random
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ from pipeline.media import (
 )
 from pipeline.media.clips import look_at_clip
 from pipeline.media.files import sha256_of
+from pipeline.media.mp4 import read_index, walk_boxes
 from pipeline.media.pictures import look_at_picture
 from pipeline.media.voices import look_at_voice
 from pipeline.models import builtin_catalogue
@@ -276,12 +279,77 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.parametrize("decode", [False, True])
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_clip_is_seen(fast_start: bytes, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+def test_a_damaged_clip_is_seen(
+    fast_start: bytes, tmp_path: Path, damage: Callable[[bytes], bytes], decode: bool
+) -> None:
     (tmp_path / "clip.mp4").write_bytes(damage(fast_start))
 
     with pytest.raises(BadMedia):
+        look_at_clip(tmp_path / "clip.mp4", decode=decode)
+
+
+def test_only_a_decoder_knows_a_key_frame_that_is_nonsense(fast_start: bytes, tmp_path: Path) -> None:
+    dice = random.Random(3)
+    start = fast_start.index(b"mdat") + 4
+    content = bytearray(fast_start)
+    for _ in range(200):
+        content[start + 1000 + dice.randrange(3000)] |= 0x81
+    (tmp_path / "clip.mp4").write_bytes(content)
+
+    assert look_at_clip(tmp_path / "clip.mp4", decode=False).fps == 24.0
+    with pytest.raises(BadMedia):
         look_at_clip(tmp_path / "clip.mp4")
+
+
+LAYOUTS: dict[str, dict[str, str]] = {
+    "index behind": {},
+    "index in front": {"movflags": "+faststart"},
+    "fragments": {"movflags": "+frag_keyframe+empty_moov"},
+    "one chunk a second": {"chunk_duration": "1000000"},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg4"])
+def test_the_structure_tells_what_the_decoder_tells(tmp_path: Path, layout: str, codec: str) -> None:
+    path = make_clip(tmp_path / "clip.mp4", 1.5, codec=codec, container=LAYOUTS[layout])
+    told, decoded = look_at_clip(path, decode=False), look_at_clip(path)
+
+    assert (told.width, told.height, told.size_bytes) == (decoded.width, decoded.height, decoded.size_bytes)
+    assert told.fps == pytest.approx(decoded.fps, abs=0.01)
+    assert told.video_s == pytest.approx(decoded.video_s, abs=0.001)
+    assert told.audio_s == pytest.approx(decoded.audio_s, abs=0.05)
+
+
+def test_an_index_that_claims_the_moon_costs_nothing(fast_start: bytes, tmp_path: Path) -> None:
+    place = fast_start.index(b"stsz") + 8
+    (tmp_path / "clip.mp4").write_bytes(
+        fast_start[:place] + struct.pack(">II", 1, 0xFFFFFFF0) + fast_start[place + 8 :]
+    )
+
+    tracemalloc.start()
+    try:
+        with suppress(BadMedia):
+            look_at_clip(tmp_path / "clip.mp4", decode=False)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_hole_in_the_sound_alone_is_seen(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.mp4", 1.0)
+    with path.open("rb") as file:
+        index = read_index(file, walk_boxes(file, path.stat().st_size))
+    assert index.audio is not None
+    offset, sizes = index.audio.chunks[len(index.audio.chunks) // 2]
+    content = bytearray(path.read_bytes())
+    content[offset : offset + sum(sizes)] = bytes(sum(sizes))
+    path.write_bytes(content)
+
+    with pytest.raises(BadMedia, match="zeros stand where its sound was"):
+        look_at_clip(path, decode=False)
 
 
 def test_a_clip_with_one_track_is_seen(media: Path, tmp_path: Path) -> None:
@@ -301,7 +369,7 @@ def test_whatever_happened_to_a_file_the_answer_is_a_word_about_it(
         *((look_at_picture, (tmp_path / name).read_bytes(), 80) for name in ("a.jpg", "a.webp")),
         (look_at_picture, (media / "face.png").read_bytes(), 80),
         *((look_at_voice, (media / f"voice.{ending}").read_bytes(), 50) for ending in ("mp3", "m4a", "aac", "wav")),
-        (look_at_clip, fast_start, 120), (look_at_voice, fast_start, 60),
+        (look_at_clip, fast_start, 60), (partial(look_at_clip, decode=False), fast_start, 200), (look_at_voice, fast_start, 60),
     ]  # fmt: skip
     for look, whole, times in looks:
         for _ in range(times):

@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestServer
 
 from pipeline.errors import DiskFull
 from pipeline.stages.digests import Digest
-from pipeline.stages.fetch import Broken, Fetch, LinkExpired, Part, fetch
+from pipeline.stages.fetch import Broken, Fetch, Fetched, LinkExpired, Part, fetch
 
 CLIP = bytes(range(256)) * 12_000  # three writes and a rest
 ETAG = '"v1"'
@@ -80,10 +80,10 @@ def part(tmp_path: Path) -> Path:
     return tmp_path / "clip.mp4.part"
 
 
-async def fetched(how: Fetch, cdn: Cdn, part: Path, known: Part | None = None) -> tuple[tuple[Digest, ...], list[Part]]:
+async def fetched(how: Fetch, cdn: Cdn, part: Path, known: Part | None = None) -> tuple[Fetched, list[Part]]:
     noted: list[Part] = []
-    digests = await fetch(how, cdn.url, part, known or Part(), noted.append)
-    return digests, noted
+    came = await fetch(how, cdn.url, part, known or Part(), noted.append)
+    return came, noted
 
 
 def sends(
@@ -108,10 +108,10 @@ def sends(
 async def test_a_file_comes_whole_with_what_the_server_promised(how: Fetch, cdn: Cdn, part: Path) -> None:
     received: list[int] = []
 
-    digests, noted = await fetched(replace(how, received=received.append), cdn, part)
+    came, noted = await fetched(replace(how, received=received.append), cdn, part)
 
     assert part.read_bytes() == CLIP
-    assert digests == (Digest("sha256", hashlib.sha256(CLIP).hexdigest()),)
+    assert came == Fetched((Digest("sha256", hashlib.sha256(CLIP).hexdigest()),), in_one_piece=True)
     assert noted == [WHOLE]
     assert sum(received) == len(CLIP)
     assert "Range" not in cdn.asked[0]
@@ -127,9 +127,10 @@ async def test_a_cut_download_keeps_what_came_and_goes_on_from_there(how: Fetch,
     assert part.read_bytes() == CLIP[:2_000_000]
     cdn.answer = None
 
-    await fetched(how, cdn, part, noted[0])
+    came, _ = await fetched(how, cdn, part, noted[0])
 
     assert part.read_bytes() == CLIP
+    assert not came.in_one_piece
     assert (cdn.asked[1]["Range"], cdn.asked[1]["If-Range"]) == ("bytes=2000000-", ETAG)
 
 
@@ -176,11 +177,21 @@ async def test_a_part_of_which_nothing_is_known_is_not_trusted(how: Fetch, cdn: 
 async def test_a_part_that_is_whole_costs_one_byte(how: Fetch, cdn: Cdn, part: Path) -> None:
     part.write_bytes(CLIP)
 
-    digests, _ = await fetched(how, cdn, part, WHOLE)
+    came, _ = await fetched(how, cdn, part, WHOLE)
 
     assert part.read_bytes() == CLIP
     assert cdn.asked[0]["Range"] == f"bytes={len(CLIP) - 1}-"
-    assert digests
+    assert came.digests
+    assert not came.in_one_piece
+
+
+async def test_an_answer_that_does_not_say_how_long_it_is_vouches_for_nothing(how: Fetch, cdn: Cdn, part: Path) -> None:
+    cdn.answer = sends(CLIP, drop=False)
+
+    came, _ = await fetched(how, cdn, part)
+
+    assert part.read_bytes() == CLIP
+    assert came == Fetched((), in_one_piece=False)
 
 
 async def test_a_part_that_is_more_than_whole_is_begun_anew(how: Fetch, cdn: Cdn, part: Path) -> None:

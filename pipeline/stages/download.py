@@ -56,6 +56,7 @@ class DownloadStage:
         self._backlog = Backlog(context.state.inbox(Status.DOWNLOADING), context.now)
         self._progress: dict[int, _Progress] = {}
         self._boot = boot_id()
+        self._real_out = os.path.realpath(context.out)
         self._verifier = Verifier()
 
     async def run(self) -> None:
@@ -109,7 +110,7 @@ class DownloadStage:
             context.tell("relinking", clip)
             return
         part = part_path(context.out, clip)
-        if not _is_inside(context.out, part):
+        if not Path(os.path.realpath(part)).is_relative_to(self._real_out):
             message = f"{part.parent} leads out of {context.out} through a symbolic link: remove the link, then retry"
             await self._fail(clip, FailureCode.DOWNLOAD, message)
             return
@@ -139,7 +140,8 @@ class DownloadStage:
             await self._fetch_anew(clip, progress, part, error)
         else:
             del self._progress[clip.seq]
-            refused_path(part).unlink(missing_ok=True)
+            if (refused := refused_path(part)).exists():
+                refused.unlink()
             facts = verified.facts
             await context.state.finish(
                 clip, sha256=verified.sha256, size_bytes=facts.size_bytes, duration_s=round(facts.video_s, 3)
@@ -206,11 +208,6 @@ def part_path(out: Path, clip: Clip) -> Path:
 def refused_path(part: Path) -> Path:
     """Where a file is kept that verification refused: it is paid for, and people may want to look."""
     return part.with_name(part.name.removesuffix(".mp4.part") + ".refused.part")
-
-
-def _is_inside(out: Path, path: Path) -> bool:
-    """Whether a path is below OUT also after all symbolic links."""
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(out))
 
 
 def boot_id() -> str:

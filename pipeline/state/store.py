@@ -33,6 +33,7 @@ class Inbox:
         self._page_size = page
         self._page: deque[Clip] = deque()
         self._after = -1
+        self._drained = False
 
     async def get(self) -> Clip:
         """The next row; waits until there is one."""
@@ -44,8 +45,11 @@ class Inbox:
     def get_nowait(self) -> Clip | None:
         """The next row, or None if none is there now; then ``wait`` waits for one."""
         if not self._page:
+            if self._drained and not self._event.is_set():
+                return None  # nothing came since the last look: a question to the database less
             self._event.clear()
             self._page.extend(self._read(self._after, self._page_size))
+            self._drained = len(self._page) < self._page_size
             if not self._page:
                 return None
             self._after = self._page[-1].moved

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from datetime import time
 from pathlib import Path
 
+import msgspec
+
 from pipeline.clip import Row
 from pipeline.errors import DiskFull, UsageError
 from pipeline.manifest import Looks, Problems, RowReader
 from pipeline.settings import Settings
 from pipeline.state.intake import Intake, StoredLooks, take_in
 from pipeline.state.schema import connect, create, refuse_network_disk
+from pipeline.state.unchanged import intake_if_unchanged, mark_of, note_mark
 from pipeline.state.upkeep import (
     Retried,
     changed_rows,
@@ -167,13 +170,15 @@ class Job:
             raise
 
     def _open(self, db: sqlite3.Connection, wishes: Wishes, tell: Callable[[int], None] | None) -> Opened:
-        problems = Problems(str(self.manifest))
-        reader = self._reader(Looks(StoredLooks(db)), problems)
         db.execute("BEGIN IMMEDIATE")
         try:
             self._refuse_other_provider(db)
-            intake = take_in(db, _told(reader.rows(), tell), self.out, problems)
-            problems.raise_if_any()
+            mark = self._mark()
+            intake = intake_if_unchanged(db, mark) if mark else None
+            if intake is None:
+                intake = self._take_in(db, tell)
+                if mark and self._mark() == mark:  # nobody wrote the manifest while it was read
+                    note_mark(db, mark)
             known_ids(db, wishes.only)
             opened = self._fulfil(db, wishes, intake)
             db.execute("COMMIT")
@@ -182,6 +187,21 @@ class Job:
                 db.execute("ROLLBACK")
             raise
         return opened
+
+    def _take_in(self, db: sqlite3.Connection, tell: Callable[[int], None] | None) -> Intake:
+        problems = Problems(str(self.manifest))
+        reader = self._reader(Looks(StoredLooks(db)), problems)
+        intake = take_in(db, _told(reader.rows(), tell), self.out, problems)
+        problems.raise_if_any()
+        return intake
+
+    def _mark(self) -> str:
+        """Of the manifest and all settings that its rows depend on; empty where reading it will tell what is wrong."""
+        models = msgspec.json.encode(dict(self.settings.catalogue), order="sorted").decode()
+        try:
+            return mark_of(self.manifest, (models, self.settings.output.template))
+        except OSError:
+            return ""
 
     def _fulfil(self, db: sqlite3.Connection, wishes: Wishes, intake: Intake) -> Opened:
         rerendered = rerender(db) if wishes.rerender_changed else 0

@@ -34,9 +34,10 @@ from pipeline.state.schema import connect_reader
 __all__ = ["Quote", "RunResult", "RunWatcher", "run_job"]
 
 BALANCE_TIMEOUT_S = 10.0
-LOOKING_LEAST_S = 5.0
+LOOKING_LEAST_S = 2.0
 LOOKING_SHARE = 0.25
-"""How long the end of a run may wait for clips to be looked at: seconds, and a share of its time. The report looks at the rest."""
+LOOKING_MOST_S = 60.0
+"""How long the end of a run may wait for clips to be looked at, unless it is told: a share of its time, within bounds."""
 
 GRACE_S = 4.0
 """After an interrupt: for submits in the air to be answered, so that their ids are noted."""
@@ -274,7 +275,9 @@ async def _watch(
             await asyncio.wait_for(asyncio.shield(submit), GRACE_S)
         looking = next(stage for stage in stages if isinstance(stage, InspectStage))
         if not interrupt.is_set() and not context.over.is_set():
-            patience_s = min(job.settings.inspect.wait_s, max(LOOKING_LEAST_S, LOOKING_SHARE * (context.now() - began)))
+            patience_s = job.settings.inspect.wait_s
+            if patience_s is None:
+                patience_s = min(LOOKING_MOST_S, max(LOOKING_LEAST_S, LOOKING_SHARE * (context.now() - began)))
             await first_of(patience_s, looking.all_seen(), *(event.wait() for event in (interrupt, context.over)))
     finally:
         tasks: list[asyncio.Task[Any]] = [submit, *others, *beside, *signals]

@@ -136,12 +136,12 @@ class InspectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """How finished clips are looked at, and what marks one; a mark changes nothing but what people see.
 
     ``seconds`` of picture are looked at, in three stretches of a longer clip; ``wait_s`` is how long the end of a run
-    waits for clips that have not been looked at yet.
+    waits for clips that have not been looked at yet; None: a quarter of the run's time, 2 to 60 s.
     """
 
     enabled: bool = True
     seconds: PositiveFloat = 12.0
-    wait_s: FloatFromZero = 60.0
+    wait_s: FloatFromZero | None = None
     silence_db: Annotated[float, msgspec.Meta(ge=-120, le=0)] = -50.0
     min_similarity: Share = 0.6
     max_offset_ms: FloatFromZero = 200.0

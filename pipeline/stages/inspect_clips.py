@@ -12,12 +12,17 @@ from functools import partial
 from pipeline.clip import Clip, Status
 from pipeline.errors import AvatarBatchError, one_line
 from pipeline.inspection.look import look_at
+from pipeline.stages.backlog import first_of
 from pipeline.stages.context import RunContext
 
 __all__ = ["InspectStage"]
 
 STEP_BACK = 10
 """How nice the looking thread is: rendering, downloads and the moves of rows come first."""
+
+
+CALM_S = 0.25
+"""While more than one clip is finished in such a time none is looked at: they pour in, and looking would hold them up."""
 
 
 class InspectStage:
@@ -27,6 +32,7 @@ class InspectStage:
         self._context = context
         self._inbox = context.state.inbox(Status.DONE)
         self._idle = asyncio.Event()
+        self._last = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "inspect", initializer=_step_back)
 
     async def run(self) -> None:
@@ -38,6 +44,7 @@ class InspectStage:
             while True:
                 clip = self._inbox.get_nowait()
                 if clip is not None:
+                    await self._calm()
                     await self._look(clip)
                     continue
                 self._idle.set()
@@ -52,9 +59,19 @@ class InspectStage:
     async def all_seen(self) -> None:
         """Wait until there is no clip left to look at."""
         if self._context.settings.inspect.enabled:
+            self._last.set()
             self._idle.clear()
             self._inbox.nudge()
             await self._idle.wait()
+
+    async def _calm(self) -> None:
+        """Wait while clips pour in, at the most until the last one is there."""
+        counts = self._context.state.counts
+        while not self._last.is_set():
+            before = counts[Status.DONE]
+            await first_of(CALM_S, self._last.wait())
+            if counts[Status.DONE] <= before + 1:
+                return
 
     async def _look(self, clip: Clip) -> None:
         context = self._context

@@ -192,7 +192,7 @@ class _StartAnew(Broken):
 
 
 class _Writable(Protocol):
-    async def write(self, data: bytes, /) -> int: ...
+    async def write(self, data: bytearray, /) -> int: ...
 
 
 async def _write(how: Fetch, response: aiohttp.ClientResponse, path: Path, answer: _Answer) -> None:
@@ -229,7 +229,7 @@ async def _flush(how: Fetch, file: _Writable, buffer: bytearray, path: Path) -> 
         raise DiskFull(f"the disk of {path.parent} is full: free space, then run again")
     written = len(buffer)
     how.received(written)
-    await file.write(bytes(buffer))
+    await file.write(buffer)
     buffer.clear()
     return written
 

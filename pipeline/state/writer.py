@@ -36,6 +36,7 @@ class Writer:
         self._db = db
         self._name = name
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._closed = False
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="state-writer", daemon=True)
         self._thread.start()
@@ -46,7 +47,10 @@ class Writer:
         Raises:
             DiskFull: there is no room; nothing of it was written.
             StateRefused: the file turned out to be damaged, or its disk fails.
+            RuntimeError: the writer is closed.
         """
+        if self._closed:
+            raise RuntimeError(f"{self._name} is closed: nothing can be written any more")
         future: asyncio.Future[_T] = self._loop.create_future()
         self._jobs.put((job, future))
         # A cancelled waiter must not take back what is written: its future alone is given up.
@@ -60,6 +64,7 @@ class Writer:
 
     async def close(self) -> None:
         """Finish what was asked for, fold the log into the file and close it."""
+        self._closed = True
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 

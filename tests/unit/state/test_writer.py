@@ -163,3 +163,12 @@ async def test_closing_finishes_what_was_asked_for_and_leaves_one_file(path: Pat
     await asyncio.gather(*waiting)
     assert len(stored(path)) == 50
     assert [file.name for file in path.parent.iterdir()] == ["state.db"]
+
+
+async def test_after_closing_nothing_hangs(path: Path) -> None:
+    writer = Writer(connect(path), str(path))
+    await writer.close()
+
+    with pytest.raises(RuntimeError, match="is closed"):
+        await asyncio.wait_for(writer.do(insert("late")), 5)
+    assert stored(path) == []

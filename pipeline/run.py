@@ -34,10 +34,9 @@ from pipeline.state.schema import connect_reader
 __all__ = ["Quote", "RunResult", "RunWatcher", "run_job"]
 
 BALANCE_TIMEOUT_S = 10.0
-LOOKING_LEAST_S = 2.0
 LOOKING_SHARE = 0.25
 LOOKING_MOST_S = 60.0
-"""How long the end of a run may wait for clips to be looked at, unless it is told: a share of its time, within bounds."""
+"""How long the end of a run may wait for clips to be looked at, unless it is told: a share of its time, and no more than this."""
 
 GRACE_S = 4.0
 """After an interrupt: for submits in the air to be answered, so that their ids are noted."""
@@ -277,7 +276,7 @@ async def _watch(
         if not interrupt.is_set() and not context.over.is_set():
             patience_s = job.settings.inspect.wait_s
             if patience_s is None:
-                patience_s = min(LOOKING_MOST_S, max(LOOKING_LEAST_S, LOOKING_SHARE * (context.now() - began)))
+                patience_s = min(LOOKING_MOST_S, LOOKING_SHARE * (context.now() - began))
             await first_of(patience_s, looking.all_seen(), *(event.wait() for event in (interrupt, context.over)))
     finally:
         tasks: list[asyncio.Task[Any]] = [submit, *others, *beside, *signals]

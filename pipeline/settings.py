@@ -136,7 +136,7 @@ class InspectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """How finished clips are looked at, and what marks one; a mark changes nothing but what people see.
 
     ``seconds`` of picture are looked at, in three stretches of a longer clip; ``wait_s`` is how long the end of a run
-    waits for clips that have not been looked at yet; None: a quarter of the run's time, 2 to 60 s.
+    waits for clips that have not been looked at yet; None: a quarter of the run's time, at most 60 s.
     """
 
     enabled: bool = True

@@ -36,6 +36,8 @@ _TURNS_DEG = (0, 40, -40, 90, -90, 180)
 """How the picture is turned in search of a tilted head; the detector itself forgives some 25 degrees."""
 _TILE_SHARES = (1.0, 0.5, 0.28)
 """Sides of the search tiles over the picture's short side: the detector misses faces smaller than a sixth of a tile."""
+_SMALLEST_TILE_PX = 64
+"""Faces in smaller tiles are smaller than they are worth looking for; and a sliver of a picture has thousands of tiles."""
 _RIGHT_EYE, _LEFT_EYE = (33, 133), (263, 362)
 """Outer and inner corners."""
 
@@ -127,13 +129,15 @@ def detect(picture: Picture) -> list[Detection]:
     for degrees in _TURNS_DEG:
         for share in _TILE_SHARES:
             side = max(height, width) if share == 1.0 else min(height, width) * share
+            if share != 1.0 and side < _SMALLEST_TILE_PX:
+                break
             found = [
                 detection
                 for x, y in _tile_centers(width, height, side)
                 for detection in _detect_in(picture, (x, y), side, math.radians(degrees))
             ]
-            if share == 1.0 and max(height, width) > 1.3 * min(height, width):
-                square = min(height, width)
+            square = min(height, width)
+            if share == 1.0 and square >= _SMALLEST_TILE_PX and max(height, width) > 1.3 * square:
                 for x, y in _tile_centers(width, height, square):
                     found += _detect_in(picture, (x, y), square, math.radians(degrees))
             if found:
@@ -225,17 +229,30 @@ def _crop(
         )
     )
     if scale > 2:
-        # Averaged first: a bilinear look-up alone would miss most pixels.
-        shrink = 1 / scale
-        reduced = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        # Averaged first: a bilinear look-up alone would miss most pixels. And only there, as the picture may be huge.
+        rows, columns = _around(picture, center, side / 2 * (abs(math.cos(roll)) + abs(math.sin(roll))) + 4 * scale)
+        part = picture[rows, columns]
+        shrunk = max(round(part.shape[1] / scale), 1), max(round(part.shape[0] / scale), 1)
+        reduced = cv2.resize(part, shrunk, interpolation=cv2.INTER_AREA)
         # The size is rounded to whole pixels, so the true ratio of each axis is a little off the wanted one.
-        ratio = np.array((reduced.shape[1] / picture.shape[1], reduced.shape[0] / picture.shape[0]))
-        to_reduced = back * ratio[:, None]
+        ratio = np.array((reduced.shape[1] / part.shape[1], reduced.shape[0] / part.shape[0]))
+        to_reduced = back.copy()
+        to_reduced[:, 2] -= columns.start, rows.start
+        to_reduced *= ratio[:, None]
         to_reduced[:, 2] += ratio / 2 - 0.5
         crop = cv2.warpAffine(reduced, to_reduced, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     else:
         crop = cv2.warpAffine(picture, back, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return crop.astype(np.uint8, copy=False), back
+
+
+def _around(picture: Picture, center: tuple[float, float], reach: float) -> tuple[slice, slice]:
+    """Rows and columns of the picture within ``reach`` of a place, one of each at the least."""
+    spans = []
+    for length, middle in zip(picture.shape[:2], (center[1], center[0]), strict=True):
+        first = min(max(int(middle - reach), 0), length - 1)
+        spans.append(slice(first, max(min(math.ceil(middle + reach), length), first + 1)))
+    return spans[0], spans[1]
 
 
 @cache

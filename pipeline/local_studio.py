@@ -75,7 +75,6 @@ async def _base_url(process: asyncio.subprocess.Process, log_path: Path) -> str:
     url = line.decode("utf-8", "replace").strip()
     if not url.startswith("http://"):
         words = log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-        raise UsageError(
-            f"the local studio did not start ({one_line(' '.join(words)) or 'no word from it'}): see {log_path}"
-        )
+        said = one_line(" ".join(words)).removeprefix("error: ")
+        raise UsageError(f"the local studio did not start ({said or 'no word from it'}): see {log_path}")
     return url

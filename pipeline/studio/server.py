@@ -21,6 +21,7 @@ from pipeline.studio.fetching import Fetcher
 from pipeline.studio.home import Home
 from pipeline.studio.lifetime import stop_event
 from pipeline.studio.options import StudioOptions, StudioRefused
+from pipeline.studio.render import CANT_LOOK, can_look
 from pipeline.studio.store import Store
 from pipeline.studio.sweeping import sweep
 from pipeline.studio.workers import RenderProcess
@@ -61,6 +62,8 @@ def serve(options: StudioOptions) -> int:
 
 
 async def _serve(options: StudioOptions, home: Home) -> int:
+    if options.strict and options.executor is None and not can_look():
+        raise StudioRefused(CANT_LOOK)
     stopping = stop_event(exit_with_stdin=options.exit_with_stdin)
     if options.host not in _LOOPBACK and options.key is None:
         log.warning("listening on %s without a key: whoever reaches it can use it", options.host)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.studio.render import NOT_INSTALLED, RenderTask, render
+from pipeline.studio.render import NOT_INSTALLED, RenderError, RenderTask, render
 
 from .faces import speak_mama, write_wav
 
@@ -26,6 +26,17 @@ def test_without_its_packages_the_picture_stands_still_and_the_report_says_so(
 
     assert report.notes == (NOT_INSTALLED,)
     assert report.frames == 24
+
+
+def test_without_its_packages_a_strict_clip_is_an_error(
+    face_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+
+    with pytest.raises(RenderError, match=r"needs numpy and OpenCV: pip install 'avatar-batch\[studio\]'"):
+        render(RenderTask(face_file, face_file, "", 640, 360, 48, "preview", True, tmp_path / "clip.mp4"))
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_studio_itself_loads_neither_opencv_nor_numpy() -> None:

@@ -49,6 +49,7 @@ _TOLD_VERBOSE = {
     "server_trouble": "the server is in trouble: {message}",
     "poll_trouble": "a poll got no answer: {message}",
     "marked": "looks wrong: {marks}",
+    "noted": "the renderer says: {notes}",
     "completed": "rendered in {render_s} s, downloading",
     "download_broken": "download broke at {bytes} bytes: {message}",
     "link_expired": "the link is no good: {message}",

@@ -1,4 +1,4 @@
-"""What to do about a failed row or a marked clip: one place for the terminal, the pages and the docs."""
+"""What to do about a failed row, a marked clip or a renderer's note: one place for the terminal, the pages and the docs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipeline.clip import FailureCode
 from pipeline.inspection.facts import Mark
 
-__all__ = ["FAILURES", "MARKS", "Remedy"]
+__all__ = ["FAILURES", "MARKS", "NOTE", "NOTES", "Remedy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +138,21 @@ MARKS: Mapping[Mark, Remedy] = {
         paid=True,
     ),
 }
+
+NOTES: Mapping[str, Remedy] = {
+    "face not found": Remedy(
+        "No face in the picture",
+        "The studio found no face, so nobody speaks in this clip; the paid API would likely refuse the picture. Give the row "
+        "one that shows a face from the front, large and in focus, then render changed rows again.",
+        "run JOB --rerender-changed",
+        paid=True,
+    ),
+}
+"""Of the notes that the studio is known to make; other renderers' get ``NOTE``."""
+
+NOTE = Remedy(
+    "A note from the renderer",
+    "Read what it says and play the clip; render the row again if it is wrong.",
+    "retry JOB {ids}",
+    paid=True,
+)

@@ -49,10 +49,12 @@ LOGS_PATH = "/v2/logs"
 BILLING_PATH = "/v2/billing"
 TRANSACTIONS_PATH = "/v2/billing/transactions"
 CREDITS_PER_USD = 2_000_000
+MOST_NOTES, MOST_NOTE_CHARS = 8, 200
 
 KNOWN_UNFINISHED = frozenset({"queued", "generating", "waiting", "active"})
 _ID = re.compile(r"[\x21-\x7e]{1,512}")
 _URL = re.compile(r"[\x21-\x7e]{1,8000}")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
@@ -74,6 +76,7 @@ class Generation:
         state: ``rendering``, ``completed`` or ``error``; a word that nobody knows means rendering.
         url: the clip's link, where it is completed and there is one.
         error: the API's words, where it failed.
+        notes: what the renderer says of the clip, one clean line each.
     """
 
     status: str
@@ -82,6 +85,7 @@ class Generation:
     cost_usd: float | None = None
     error: str | None = None
     request_id: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def word_is_known(self) -> bool:
@@ -189,8 +193,9 @@ def decipher_retrieve(status: int, headers: Mapping[str, str], body: bytes) -> G
         url = _text(video, "url") if isinstance(video, Mapping) else ""
         # A link is printable ASCII; anything else is none, and is not kept.
         return Generation(
-            word, "completed", url if _URL.fullmatch(url) else None, _cost_usd(answer), request_id=request_id
-        )
+            word, "completed", url if _URL.fullmatch(url) else None, _cost_usd(answer), request_id=request_id,
+            notes=_notes(answer),
+        )  # fmt: skip
     return Generation(one_line(word, 40), "rendering", request_id=request_id)
 
 
@@ -296,11 +301,14 @@ def _raise_for_client_error(status: int, headers: Mapping[str, str], message: st
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
-    try:
-        answer = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    return answer if isinstance(answer, dict) else {}
+    # Half a surrogate pair is no text, but must not hide what else an answer says, such as a paid clip's link.
+    for text in (body, _SURROGATE.sub(rb"\\ufffd", body)):
+        try:
+            answer = msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+        return answer if isinstance(answer, dict) else {}
+    return {}
 
 
 def _message(status: int, body: bytes) -> str:
@@ -348,6 +356,16 @@ def _cost_usd(answer: Mapping[str, Any]) -> float | None:
     if credits_used is None:
         credits_used = _number(usage, "tokens_used")
     return None if credits_used is None else credits_used / CREDITS_PER_USD
+
+
+def _notes(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    """Nothing documents notes but the studio, so whatever is no short list of lines is cut down to one."""
+    meta = answer.get("meta")
+    said = meta.get("notes") if isinstance(meta, Mapping) else None
+    if not isinstance(said, list):
+        return ()
+    lines = (one_line(note, MOST_NOTE_CHARS) for note in said[:MOST_NOTES] if isinstance(note, str))
+    return tuple(dict.fromkeys(line for line in lines if line))
 
 
 def _header_cost_usd(headers: Mapping[str, str]) -> float | None:

@@ -20,7 +20,7 @@ from pipeline.exit_code import ExitCode
 from pipeline.job import Job, Wishes
 from pipeline.pacing.hours import parse_time
 from pipeline.progress import Progress
-from pipeline.remedies import FAILURES
+from pipeline.remedies import FAILURES, NOTES
 from pipeline.run import RunResult, run_job
 from pipeline.settings import api_key_from
 from pipeline.state import StateView
@@ -109,11 +109,14 @@ def _print_summary(call: JobCall, result: RunResult, report: Path | None) -> Non
     if rows[Status.FAILED] or rows[Status.UNCONFIRMED]:
         _print_failures(job)
     with StateView(job.state_path) as view:
-        marked = view.marked()
+        marked, noted = view.marked(), view.noted()
     if marked:
         click.echo(
             f"{marked} clip{'s look' if marked > 1 else ' looks'} wrong, which may be a false alarm: the report shows why"
         )
+    for note, clips in noted:
+        todo = f": {NOTES[note].todo}" if note in NOTES else ""
+        click.echo(f"{clips} clip{'s have' if clips > 1 else ' has'} the renderer's note {note!r}{todo}")
     click.echo(f"clips: {job.out}{os.sep}   state: {job.state_path}   log: {job.out / 'run.log'}")
     if report:
         click.echo(f"report: {report}")

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from pipeline.clip import FailureCode, Status
 from pipeline.inspection.facts import Facts, Mark
-from pipeline.remedies import FAILURES, MARKS, Remedy
+from pipeline.remedies import FAILURES, MARKS, NOTE, NOTES, Remedy
 from pipeline.state.views import Record
 
 __all__ = ["Card", "CardMaker", "needs_people"]
@@ -30,6 +30,7 @@ class Card:
         number: the row's place in the manifest, from 1.
         clip_url, poster_url, face_url: relative to the page; empty for none.
         marks: what looks wrong, with words.
+        notes: what the clip's renderer said of it, with words.
         remedy: of its failure.
         row: what a manifest needs to render it again, as JSON.
     """
@@ -40,6 +41,7 @@ class Card:
     poster_url: str
     face_url: str
     marks: tuple[tuple[Mark, Remedy], ...]
+    notes: tuple[tuple[str, Remedy], ...]
     remedy: Remedy | None
     queue_s: float | None
     render_s: float | None
@@ -70,12 +72,13 @@ class Card:
 
 
 def needs_people(record: Record) -> int:
-    """Cards that need people come first: failed, of unknown fate, marked, all others."""
+    """Cards that need people come first: failed, of unknown fate, marked or noted, all others."""
     if record.status is Status.FAILED:
         return 0
     if record.status is Status.UNCONFIRMED:
         return 1
-    return 2 if record.status is Status.DONE and record.inspection and record.inspection.marks else 3
+    marked = record.status is Status.DONE and record.inspection and record.inspection.marks
+    return 2 if marked or record.notes else 3
 
 
 class CardMaker:
@@ -112,6 +115,7 @@ class CardMaker:
             poster_url=FOLDER_URL + poster if poster else "",
             face_url=FOLDER_URL + face if face else "",
             marks=tuple((mark, MARKS[mark]) for mark in marks),
+            notes=tuple((note, NOTES.get(note, NOTE)) for note in record.notes),
             remedy=FAILURES[record.error_code] if record.error_code else None,
             queue_s=self._queue_s(record),
             render_s=_between(record.accepted_at, record.completed_at),

@@ -12,7 +12,7 @@ from pipeline.clip import IN_FLIGHT, Status
 from pipeline.eta import Eta
 from pipeline.job import Job
 from pipeline.lock import is_held
-from pipeline.remedies import Remedy
+from pipeline.remedies import NOTES, Remedy
 from pipeline.report.cards import Card, CardMaker, needs_people
 from pipeline.report.runlog import RunLogDigest
 from pipeline.report.timeline import Timeline, draw
@@ -23,12 +23,12 @@ __all__ = ["Gatherer", "Group", "Night", "row_words"]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows with the same trouble. ``kind`` is its code; ``bad`` tells a failure from a mark."""
+    """Rows with the same trouble. ``sort`` is failure, mark or note; ``kind`` is its code."""
 
+    sort: str
     kind: str
     remedy: Remedy
     cards: Sequence[Card]
-    bad: bool
     command: str
 
 
@@ -42,6 +42,7 @@ class Night:
         stop: the words with which the latest run stopped early.
         render_s: a typical render time.
         left_s: how long the run still takes.
+        marked, noted: finished clips that look wrong, and those of which the renderer said something.
         hidden: rows beyond those that are shown.
         command: how people start this job's commands, ``{}`` in place of the command's name.
     """
@@ -58,6 +59,7 @@ class Night:
     render_s: float | None
     left_s: float | None
     marked: int
+    noted: int
     again: int
     groups: Sequence[Group]
     cards: Sequence[Card]
@@ -117,6 +119,7 @@ class Gatherer:
             render_s=statistics.median(seen.took) if seen.took else None,
             left_s=seen.left_s(now, overview) if running else None,
             marked=seen.marked,
+            noted=seen.noted,
             again=seen.again,
             groups=_groups(cards, self._command),
             cards=cards,
@@ -136,6 +139,7 @@ class _Seen:
         self.failed: list[float] = []
         self.took: list[float] = []
         self.marked = 0
+        self.noted = 0
         self.again = 0
         self._spans: list[tuple[float, float | None, str]] = []
 
@@ -143,6 +147,7 @@ class _Seen:
         if record.finished_at is not None and record.status is Status.DONE:
             self.finished.append(record.finished_at)
             self.marked += bool(record.inspection and record.inspection.marks)
+            self.noted += bool(record.notes)
         elif record.finished_at is not None and record.status is Status.FAILED:
             self.failed.append(record.finished_at)
         self.again += record.attempts > 1
@@ -171,22 +176,29 @@ def row_words(ids: Iterable[str]) -> str:
 
 
 def _groups(cards: Sequence[Card], command: str) -> list[Group]:
-    """Failures by code, then marks, each with what to do; the largest first."""
-    failures: dict[str, list[Card]] = {}
-    marks: dict[str, list[Card]] = {}
+    """Failures by code, then marks, then notes, each with what to do; the largest first."""
+    found: dict[str, dict[str, list[Card]]] = {"failure": {}, "mark": {}, "note": {}}
     remedies: dict[str, Remedy] = {}
+
+    def sort_in(card: Card, sort: str, kind: str, remedy: Remedy) -> None:
+        remedies[kind] = remedy
+        rows = found[sort].setdefault(kind, [])
+        if not rows or rows[-1] is not card:
+            rows.append(card)
+
     for card in cards:
         if card.remedy and card.record.error_code:
-            remedies[str(card.record.error_code)] = card.remedy
-            failures.setdefault(str(card.record.error_code), []).append(card)
+            sort_in(card, "failure", str(card.record.error_code), card.remedy)
         for mark, remedy in card.marks:
-            remedies[str(mark)] = remedy
-            marks.setdefault(str(mark), []).append(card)
+            sort_in(card, "mark", str(mark), remedy)
+        for note, remedy in card.notes:
+            # Strangers' notes may all differ: they are one group, and each row says its own.
+            sort_in(card, "note", note if note in NOTES else "note", remedy)
     groups = []
-    for bad, by_kind in ((True, failures), (False, marks)):
+    for sort, by_kind in found.items():
         for kind, rows in sorted(by_kind.items(), key=lambda item: -len(item[1])):
             ids = row_words(card.record.id for card in rows[:200])
             verb, _, rest = remedies[kind].command.partition(" JOB")
             line = command.replace("{}", verb, 1) + rest.replace("{ids}", ids)
-            groups.append(Group(kind, remedies[kind], rows, bad, line))
+            groups.append(Group(sort, kind, remedies[kind], rows, line))
     return groups

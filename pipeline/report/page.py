@@ -40,6 +40,7 @@ def verdict_of(night: Night) -> Verdict:
     left = total - done - failed - unconfirmed
     troubles = [f"{count:,} {words}" for count, words in (
         (failed, "failed"), (unconfirmed, "of unknown fate"), (night.marked, "look wrong" if night.marked > 1 else "looks wrong"),
+        (night.noted, "have a note" if night.noted > 1 else "has a note"),
     ) if count]  # fmt: skip
     trouble = f": {', '.join(troubles)}" if troubles else ""
     if night.running:
@@ -49,7 +50,7 @@ def verdict_of(night: Night) -> Verdict:
                        f"{done}/{total}")  # fmt: skip
     if done == total:
         what = "The clip is done" if total == 1 else f"All {total:,} clips are done"
-        return Verdict("warn" if night.marked else "good", what + (f", {troubles[0]}" if troubles else ""), "done")
+        return Verdict("warn" if troubles else "good", ", ".join([what, *troubles]), "done")
     return Verdict("bad", f"{done:,} of {total:,} clips are done{trouble}", f"{failed + unconfirmed} failed")
 
 

@@ -190,9 +190,12 @@ class PollStage:
         if generation.state == "completed" and generation.url:
             if not clip.completed_at:
                 self._plan(clip).ready(clip.seq, age_s, clip.voice_s or 0.0)
-            more_usd = await self._end(item, context.state.complete(clip, generation.url, generation.cost_usd))
+            move = context.state.complete(clip, generation.url, generation.cost_usd, generation.notes)
+            more_usd = await self._end(item, move)
             context.budget.release(-more_usd)
             context.tell("completed", clip, render_s=round(age_s, 1), cost_usd=generation.cost_usd)
+            if generation.notes:
+                context.tell("noted", clip, notes=list(generation.notes))
         elif generation.state == "error":
             message = generation.error or "the API gave no reason"
             # A clip that was made before and is an error now is paid for: its attempt stays in the books.

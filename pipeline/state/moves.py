@@ -12,9 +12,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.clip import Clip, Failure, Status
+from pipeline.state.notes import keep_notes
 
 __all__ = [
     "IllegalMove",
@@ -112,7 +114,9 @@ def unconfirm(db: sqlite3.Connection, clip: Clip, failure: Failure) -> None:
     _move(db, clip.seq, clip.status, Status.UNCONFIRMED, error_code=failure.code, error_message=failure.message)
 
 
-def complete(db: sqlite3.Connection, clip: Clip, url: str, cost_usd: float | None, now: float) -> float:
+def complete(
+    db: sqlite3.Connection, clip: Clip, url: str, cost_usd: float | None, now: float, notes: Sequence[str] = ()
+) -> float:
     """rendering → downloading: the clip is made and paid for. Returns by how much it costs more than was held back."""
     before = _held_back_usd(db, clip.attempt)
     db.execute(
@@ -120,6 +124,7 @@ def complete(db: sqlite3.Connection, clip: Clip, url: str, cost_usd: float | Non
         "WHERE n = ?",
         (cost_usd, now, clip.attempt),
     )
+    keep_notes(db, clip.attempt, notes)
     _move(db, clip.seq, Status.RENDERING, Status.DOWNLOADING, video_url=url, error_code=None, error_message=None)
     return _held_back_usd(db, clip.attempt) - before
 

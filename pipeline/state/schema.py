@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from pipeline.errors import StateRefused, UsageError
-from pipeline.state import inspections
+from pipeline.state import inspections, notes
 
 __all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "connect", "connect_reader", "create", "damaged", "refuse_network_disk"]
 
@@ -122,7 +122,7 @@ def create(path: Path) -> None:
     # Prompts and ids are nobody else's business.
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(sqlite3.connect(draft, isolation_level=None)) as db:
-        db.executescript(f"PRAGMA synchronous=FULL; BEGIN; {_TABLES} {inspections.TABLE} COMMIT;")
+        db.executescript(f"PRAGMA synchronous=FULL; BEGIN; {_TABLES} {inspections.TABLE} {notes.TABLE} COMMIT;")
         # Part of every client request id: the account's usage log tells this job's requests from all others by it.
         db.execute("INSERT INTO job VALUES ('tag', ?)", (secrets.token_hex(4),))
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
@@ -150,6 +150,7 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA foreign_keys=ON")
         db.execute(inspections.TABLE)
+        db.execute(notes.TABLE)
     except sqlite3.DatabaseError as error:
         db.close()
         raise StateRefused(damaged(path, error)) from None

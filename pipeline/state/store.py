@@ -163,10 +163,10 @@ class StateFile:
         """submitting → pending by the user's wish, though the earlier submit may be paid for."""
         await self._move(clip, Status.PENDING, lambda db: moves.resubmit(db, clip))
 
-    async def complete(self, clip: Clip, url: str, cost_usd: float | None) -> float:
+    async def complete(self, clip: Clip, url: str, cost_usd: float | None, notes: Sequence[str] = ()) -> float:
         """rendering → downloading; returns by how many USD it costs more than was held back."""
         return await self._move(
-            clip, Status.DOWNLOADING, lambda db: moves.complete(db, clip, url, cost_usd, self._clock())
+            clip, Status.DOWNLOADING, lambda db: moves.complete(db, clip, url, cost_usd, self._clock(), notes)
         )
 
     async def relink(self, clip: Clip) -> None:

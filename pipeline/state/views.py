@@ -14,11 +14,15 @@ from typing import Any, Self
 from pipeline.clip import FailureCode, Status
 from pipeline.errors import StateRefused, UsageError
 from pipeline.inspection.facts import Inspection
-from pipeline.state.inspections import HAS_TABLE, read_inspection
+from pipeline.state import inspections, notes
+from pipeline.state.inspections import read_inspection
+from pipeline.state.notes import read_notes
 from pipeline.state.rows import counts_by_status
 from pipeline.state.schema import connect_reader, damaged
 
 __all__ = ["Overview", "Record", "Span", "StateView"]
+
+MOST_NOTED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,8 @@ class Record:
 
     Times are Unix seconds, None where it has not happened; ``cost_usd`` is what the API said that the current
     attempt costs; ``output`` is the clip's file where there is one, as a path from the working folder;
-    ``inspection`` is what was seen of that file, None where it has not been looked at.
+    ``inspection`` is what was seen of that file, None where it has not been looked at; ``notes`` is what its renderer
+    said of it.
     """
 
     id: str
@@ -57,6 +62,7 @@ class Record:
     inspection: Inspection | None = None
     provider: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def as_status(self) -> dict[str, Any]:
         """The row as one entry of ``status --json``."""
@@ -83,7 +89,7 @@ class Record:
         seen = self.inspection or Inspection()
         return {
             "marks": " ".join(seen.marks), "voice_similarity": seen.facts.similarity,
-            "voice_offset_ms": seen.facts.offset_ms,
+            "voice_offset_ms": seen.facts.offset_ms, "notes": "; ".join(self.notes),
         }  # fmt: skip
 
 
@@ -181,7 +187,7 @@ class StateView:
             "SELECT id, status, attempts, client_request_id, generation_id, clip_output, sha256, bytes, duration_s, "
             "cost_usd, error_code, error_message, submitted_at, accepted_at, ended_at, finished_at, image, audio, "
             "prompt, clips.model, clips.voice_s, estimated_usd, "
-            f"coalesce(attempts.fingerprint <> clips.fingerprint, 0), meta, {self._seen()}, provider, options "
+            f"coalesce(attempts.fingerprint <> clips.fingerprint, 0), meta, {self._seen()}, provider, options, {self._said()} "
             f"FROM clips LEFT JOIN attempts ON n = attempt "
             f"WHERE (NOT dropped OR status IN ('submitting', 'rendering', 'downloading')) {where} ORDER BY clips.seq"
         )
@@ -196,6 +202,7 @@ class StateView:
                 values[23] = json.loads(row[23])
                 values[24] = read_inspection(row[24])
                 values[26] = json.loads(row[26])
+                values[27] = read_notes(row[27])
                 yield Record(*values)
 
     def bad_records(self) -> Iterator[Record]:
@@ -223,13 +230,24 @@ class StateView:
 
     def marked(self) -> int:
         """How many finished clips look wrong."""
-        if self._db.execute(HAS_TABLE).fetchone() is None:
+        if not self._has(inspections.HAS_TABLE):
             return 0
         (count,) = self._db.execute(
             "SELECT count(*) FROM clips JOIN inspections USING (seq, sha256) "
             "WHERE status = 'done' AND NOT dropped AND json_array_length(seen, '$.marks') > 0"
         ).fetchone()
         return int(count)
+
+    def noted(self) -> list[tuple[str, int]]:
+        """What renderers said of finished clips, and of how many; the most frequent first, and not all if it is much."""
+        if not self._has(notes.HAS_TABLE):
+            return []
+        rows = self._db.execute(
+            "SELECT value, count(*) FROM clips JOIN notes USING (attempt), json_each(said) "
+            "WHERE status = 'done' AND NOT dropped GROUP BY value ORDER BY count(*) DESC, value LIMIT ?",
+            (MOST_NOTED,),
+        )
+        return [(str(note), int(clips)) for note, clips in rows]
 
     def version(self) -> int:
         """A number that changes when somebody else has written."""
@@ -238,9 +256,18 @@ class StateView:
 
     def _seen(self) -> str:
         """What was seen of the clip that stands in OUT; a file that an earlier version wrote has no such table."""
-        if self._db.execute(HAS_TABLE).fetchone() is None:
+        if not self._has(inspections.HAS_TABLE):
             return "NULL"
         return "(SELECT seen FROM inspections WHERE inspections.seq = clips.seq AND inspections.sha256 = clips.sha256)"
+
+    def _said(self) -> str:
+        """What was said of the clip that stands in OUT, which is the current attempt's only where that is done."""
+        if not self._has(notes.HAS_TABLE):
+            return "NULL"
+        return "CASE status WHEN 'done' THEN (SELECT said FROM notes WHERE notes.attempt = n) END"
+
+    def _has(self, table: str) -> bool:
+        return self._db.execute(table).fetchone() is not None
 
 
 def _iso(seconds: float | None) -> str | None:

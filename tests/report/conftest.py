@@ -72,6 +72,7 @@ def typical_fates(count: int) -> list[Fate]:
         30: Fate("failed", FailureCode.BAD_REQUEST, "Expected 'audio_url' to be at most 5 MB, received 5.4 MB"),
         31: Fate("unconfirmed", words="the answer was lost and the usage log does not know it after 30 min"),
         40: Fate(marks=(Mark.FROZEN,)),
+        42: Fate(notes=("face not found",)),
         41: Fate("failed", FailureCode.DOWNLOAD, "no byte for 30 s: it is paid for, retry fetches it again"),
     }
     for number, fate in special.items():
@@ -120,6 +121,7 @@ def hostile_night(tmp_path_factory: pytest.TempPathFactory, small_clips: list[Pa
         Fate("failed", words=HOSTILE, prompt=HOSTILE),
         Fate("unconfirmed", words=HOSTILE),
         Fate(prompt="{{ night }} {% raw %} </script><script>window.pwned=1</script>", marks=(Mark.SILENT,)),
+        Fate(notes=(HOSTILE, '=HYPERLINK("https://example.com")')),
     ]
     out = make_night(tmp_path_factory.mktemp("hostile") / "a'b&c <i>", fates, clips=small_clips[:1])
     write_report(job_of(out), f"avatar-batch {{}} '{HOSTILE}'")

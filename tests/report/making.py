@@ -45,6 +45,7 @@ class Fate:
     code: FailureCode = FailureCode.GENERATION_ERROR
     words: str = "The face could not be animated."
     marks: tuple[Mark, ...] = ()
+    notes: tuple[str, ...] = ()
     tries: int = 1
     prompt: str | None = None
     meta: Mapping[str, str] = field(default_factory=dict)
@@ -156,7 +157,7 @@ def _live(db: sqlite3.Connection, out: Path, seq: int, fate: Fate, at: float, to
         settled = "failed" if fate.code is FailureCode.GENERATION_ERROR else None
         moves.fail(db, clip(), Failure(fate.code, fate.words), at + took, fate=settled)
         return
-    moves.complete(db, clip(), "https://cdn.example.com/x.mp4", cost, at + took)
+    moves.complete(db, clip(), "https://cdn.example.com/x.mp4", cost, at + took, fate.notes)
     finish(db, out, clip(), at + took + 2, file, fate.marks)
 
 

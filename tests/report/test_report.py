@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 
 from pipeline.cli import cli
 from pipeline.clip import FailureCode
+from pipeline.commands.look import _harmless
 from pipeline.events import Event, RunLog
 from pipeline.inspection import Mark
 from pipeline.lock import OutLock, is_held
@@ -76,6 +79,29 @@ def test_clips_that_look_wrong_come_after_failures_with_what_was_measured(
     assert order == sorted(order)
     assert "voice 31% alike" in html
     assert "Another voice" in html
+
+
+def test_what_a_renderer_said_is_counted_grouped_and_told_with_what_to_do(tmp_path: Path) -> None:
+    fates = [Fate(), Fate(notes=("face not found",)), Fate(notes=("odd <b>", "face not found")), Fate(notes=("odder",))]
+    out = make_night(tmp_path / "noted", fates)
+    html = write_report(job_of(out), COMMAND).read_text()
+    assert "All 4 clips are done, 3 have a note" in html
+    assert "avatar-batch run jobs/onboarding.yaml --config configs/aimlapi.yaml --rerender-changed" in html
+    kinds = re.findall(r'data-kind="([^"]*)"', html)
+    assert kinds == ["face not found", "note"]  # strangers' notes are one group, however many they are
+    assert "odd &lt;b&gt;" in html
+    assert "<b>" not in html
+    assert [html.index(f'data-id="clip-000{row}"') for row in (2, 3, 4, 1)] == sorted(
+        html.index(f'data-id="clip-000{row}"') for row in (1, 2, 3, 4)
+    )
+
+
+def test_a_note_is_no_formula_in_a_spreadsheet(hostile_night: Path) -> None:
+    with StateView(hostile_night / "state.db") as view:
+        noted = [record for record in view.records() if record.notes]
+    assert [_harmless(replace(record, notes=record.notes[1:]))["notes"] for record in noted] == [
+        '\'=HYPERLINK("https://example.com")'
+    ]
 
 
 def test_only_so_many_rows_are_shown_and_those_that_need_people_are_among_them(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ async def test_it_opens_from_disk_without_an_error_or_an_outside_request(browser
             "[...document.querySelectorAll('.play img')].slice(0, 3).every((image) => image.naturalWidth > 100)"
         )
         assert await page.run("document.querySelector('.headline').textContent") == (
-            "43 of 48 clips are done: 4 failed, 1 of unknown fate, 2 look wrong"
+            "43 of 48 clips are done: 4 failed, 1 of unknown fate, 2 look wrong, 1 has a note"
         )
         assert await page.run("document.querySelectorAll('.card').length") == 48
         assert_at_home(page, night)
@@ -69,6 +69,8 @@ async def test_filters_search_and_order_narrow_the_sheet(browser: Browser, night
         await page.run("document.querySelector('[data-kind=marked]').click()")
         assert await ids(page) == ["welcome-en-04", "welcome-en-11"]
         assert await page.run("document.getElementById('shown').textContent") == "2 of 48"
+        await page.run("document.querySelector('.chips [data-kind=noted]').click()")
+        assert await ids(page) == ["changelog-fr-11"]
         await page.run("document.querySelector('[data-kind=\"\"]').click()")
         await page.press("/")
         assert await page.run("document.activeElement.id") == "search"
@@ -154,6 +156,9 @@ async def test_hostile_text_is_text(browser: Browser, hostile_night: Path, tmp_p
         assert await page.run("window.pwned") is None
         assert await page.run("document.querySelectorAll('script').length") == 1
         assert await page.run("document.querySelectorAll('img[src=x]').length") == 0
+        assert "<script>window.pwned=1" in await page.run(
+            "document.querySelector('[data-notes=\"2\"] .mark').textContent"
+        )
         shown: str = await page.run("document.querySelector('[data-status=failed] .error').textContent")
         assert "<script>window.pwned=1</script>" in shown
         assert "{{7*7}}" in await page.run("document.querySelector('[data-status=failed] .prompt').textContent")

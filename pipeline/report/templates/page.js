@@ -6,8 +6,8 @@
   const sheet = $("sheet");
   const ticked = new Map(); // row id → its card
   const shown = { status: "", text: "" };
-  const STATES = ["failed", "unconfirmed", "marked", "done", "downloading", "rendering", "submitting", "pending"];
-  const NAMES = { marked: "looks wrong" };
+  const STATES = ["failed", "unconfirmed", "marked", "noted", "done", "downloading", "rendering", "submitting", "pending"];
+  const NAMES = { marked: "looks wrong", noted: "has a note" };
   let cards = [...sheet.children];
 
   // Theme. What was chosen last is kept where the browser allows it.
@@ -29,7 +29,7 @@
   const say = (words) => { $("said").textContent = words; };
 
   // Filters, search, order.
-  const is = (card, kind) => !kind || (kind === "marked" ? card.dataset.marks !== "" : card.dataset.status === kind);
+  const is = (card, kind) => !kind || (kind === "marked" ? card.dataset.marks !== "" : kind === "noted" ? card.dataset.notes !== "0" : card.dataset.status === kind);
   const words = new WeakMap();
   const haystack = (card) => {
     if (!words.has(card)) words.set(card, (card.textContent + " " + card.dataset.marks).toLowerCase());
@@ -75,7 +75,7 @@
   });
   const reset = () => { $("search").value = ""; shown.text = ""; show(""); };
   $("reset").addEventListener("click", reset);
-  const rank = (card) => card.dataset.status === "failed" ? 0 : card.dataset.status === "unconfirmed" ? 1 : card.dataset.marks ? 2 : 3;
+  const rank = (card) => card.dataset.status === "failed" ? 0 : card.dataset.status === "unconfirmed" ? 1 : card.dataset.marks || card.dataset.notes !== "0" ? 2 : 3;
   const value = { need: (card) => rank(card), number: () => 0 };
   const sort = () => {
     const by = $("sort").value;

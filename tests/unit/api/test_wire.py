@@ -228,6 +228,38 @@ def test_a_failed_generation_says_why(error: Any, words: str, word: str) -> None
     assert (generation.state, generation.error) == ("error", words)
 
 
+@pytest.mark.parametrize(
+    ("said", "notes"),
+    [
+        (["face not found"], ("face not found",)), (["one", "two", "one"], ("one", "two")), ([], ()), (None, ()),
+        ("face not found", ()), ({"0": "note"}, ()), (3, ()), ([None, 3, ["deep"], {"a": "b"}, "kept", "", " \n"], ("kept",)),
+        (["\x1b[31mred\x1b[0m\nline \u202e\x00"], ("red line",)), ([str(number) for number in range(10_000)], tuple("01234567")),
+        (["\ud800 lone"], ("� lone",)),
+    ],
+)  # fmt: skip
+def test_notes_are_a_few_clean_lines_whatever_is_sent(said: Any, notes: tuple[str, ...]) -> None:
+    body = {"status": "completed", "video": {"url": "u"}, "meta": {"usage": {"credits_used": 1_000_000}, "notes": said}}
+
+    generation = decipher_retrieve(200, *answer(body))
+
+    assert (generation.url, generation.cost_usd, generation.notes) == ("u", 0.5, notes)
+
+
+def test_a_huge_note_is_cut_and_a_deep_answer_is_none() -> None:
+    body = {"status": "completed", "video": {"url": "u"}, "meta": {"notes": ["x" * 10_000_000]}}
+    (note,) = decipher_retrieve(200, *answer(body)).notes
+    assert len(note) == wire.MOST_NOTE_CHARS
+
+    deep = b'{"status": "completed", "meta": {"notes": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}"
+    with pytest.raises(ServerTrouble):  # asked for again, as any answer that can't be read
+        decipher_retrieve(200, {}, deep)
+
+
+@pytest.mark.parametrize("meta", [None, [], "notes", {"notes": {"notes": ["x"]}}, ["notes"]])
+def test_a_strange_meta_has_no_notes(meta: Any) -> None:
+    assert decipher_retrieve(200, *answer({"status": "completed", "video": {"url": "u"}, "meta": meta})).notes == ()
+
+
 QUESTIONS: list[tuple[int, type[AvatarBatchError]]] = [
     (401, KeyRefused), (402, OutOfCredits), (403, OutOfCredits), (429, Throttled), (400, ServerTrouble), (405, ServerTrouble), (301, ServerTrouble),
     (304, ServerTrouble), (500, ServerTrouble), (502, ServerTrouble), (503, ServerTrouble), (504, ServerTrouble), (408, ServerTrouble),

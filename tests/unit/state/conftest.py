@@ -63,7 +63,7 @@ def clip_of(state: StateFile, row_id: str) -> Clip:
     return state.clip(seq)
 
 
-async def bring(state: StateFile, row_id: str, status: Status) -> Clip:
+async def bring(state: StateFile, row_id: str, status: Status, notes: Sequence[str] = ()) -> Clip:
     """Lead a pending row to a status by the ordinary way; it has cost 0.5 USD."""
     clip = clip_of(state, row_id)
     if status is Status.PENDING:
@@ -80,7 +80,7 @@ async def bring(state: StateFile, row_id: str, status: Status) -> Clip:
     if status is Status.FAILED:
         await state.fail(clip, Failure(FailureCode.GENERATION_ERROR, "no face"), fate="failed")
     elif status is not Status.RENDERING:
-        await state.complete(clip, f"https://cdn.example.com/{row_id}.mp4", None)
+        await state.complete(clip, f"https://cdn.example.com/{row_id}.mp4", None, notes)
         if status is Status.DONE:
             await state.finish(clip_of(state, row_id), sha256="ab", size_bytes=3, duration_s=5.0)
     return clip_of(state, row_id)

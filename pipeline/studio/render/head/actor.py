@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.studio.render.head.eyes import Eyes
 from pipeline.studio.render.head.face import Face
-from pipeline.studio.render.head.interior import Interior
+from pipeline.studio.render.head.interior import Interior, Lighting
 from pipeline.studio.render.head.lips import find_lips
 from pipeline.studio.render.head.motion import Score
 from pipeline.studio.render.head.mouth import Mouth
@@ -28,9 +28,8 @@ class Actor:
     def __init__(self, rest: Planes, shown: Rect, face: Face) -> None:
         height, width = rest.luma.shape
         lips = find_lips(face, rest)
-        light, colour = _lighting(rest, face)
         self._posed = rest.copy()
-        self._mouth = Mouth(rest, lips, Interior(rest, lips, light, colour))
+        self._mouth = Mouth(rest, lips, Interior(rest, lips, _lighting(rest, face)))
         self._eyes = Eyes(rest, face)
         self._head = HeadWarp(face, shown, width, height)
 
@@ -42,8 +41,8 @@ class Actor:
         self._head.draw(self._posed, score.pose(frame), target)
 
 
-def _lighting(rest: Planes, face: Face) -> tuple[float, float]:
-    """How bright a face is lit, and how far it is in colours; see ``Interior``."""
+def _lighting(rest: Planes, face: Face) -> Lighting:
+    """In what light the face is seen."""
     height, width = rest.luma.shape
     reach = max(int(face.size * 0.03), 1)
     luma, chroma = [], []
@@ -52,7 +51,8 @@ def _lighting(rest: Planes, face: Face) -> tuple[float, float]:
         columns = slice(max(x - reach, 0), min(max(x + reach, 1), width))
         luma.append(float(np.mean(rest.luma[rows, columns])))
         half = rest.chroma[rows.start // 2 : rows.stop // 2 + 1, columns.start // 2 : columns.stop // 2 + 1]
-        chroma.append(float(np.hypot(*(half.reshape(-1, 2).mean(axis=0) - 128))))
+        chroma.append(half.reshape(-1, 2).mean(axis=0) - 128)
     # Dark skin is not dark light: teeth are as white in any face, so the luma counts only in part.
     light = 0.45 + 0.55 * max(luma) / _LIT_LUMA
-    return min(max(light, 0.45), 1.05), min(float(np.median(chroma)) / _COLOURED, 1.0)
+    skin = np.median(np.array(chroma, np.float32), axis=0)
+    return Lighting(min(max(light, 0.45), 1.05), min(float(np.hypot(*skin)) / _COLOURED, 1.0), skin)

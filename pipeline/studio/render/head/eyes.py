@@ -34,6 +34,17 @@ _LASH_REACH = 0.26
 _OUTER_LASHES = 0.22
 """So much further at the outer corner."""
 _LASH_LINE = 0.05
+_LASH_MORE = 0.7
+"""By so much the line of the lashes is thicker at the outer corner."""
+_LASH_ENDS = 1.62
+"""Lashes reach so far beyond the outer corner."""
+_CREASE_REACH = 0.34
+"""The crease of the open lid lies within so much above its lashes…"""
+_CREASE_FADE = 0.6
+"""… and is so much fainter over a closed eye."""
+_BULGE = 0.05
+_THIN = 0.16
+"""A lash is thinner than this, the rim of glasses isn't."""
 _SOFT = 0.10
 _GRAIN_FROM = 0.95
 """The lid's grain is that of the skin so far below the eye."""
@@ -90,19 +101,29 @@ class _Eye:
         self._width = eased(np.abs(u), _ENDS, _ENDS - 0.25)
         outward = u if lid[0, 0] > 0 else -u
         reach_up = np.float32(_LASH_REACH) + np.float32(_OUTER_LASHES) * eased(outward, 0.35, 0.95)
-        self._above = eased(self._v - self._open + reach_up, -_SOFT, _SOFT)
+        over = self._v - self._open + reach_up
+        self._above = eased(over, -_SOFT, _SOFT)
+        beyond = eased(outward, _LASH_ENDS, _LASH_ENDS - 0.2) * (outward > 0)
+        self._line = np.float32(_LASH_LINE) * (1 + np.float32(_LASH_MORE) * eased(outward, -0.2, 0.8))
         self._rest_luma = rest.luma[self._rows, self._columns]
         self._rest_chroma = rest.chroma[self._half_rows, self._half_columns]
         self._pixel = 1 / size
         xs, ys = np.meshgrid(xs, ys)
         below = np.stack((xs, ys), axis=-1) + down * np.float32(_GRAIN_FROM * size)
         grain = looked_up(rest.luma, below).astype(np.float32)
-        self._paint_lid(arc, grain - cv2.GaussianBlur(grain, (0, 0), max(0.6, 0.06 * size)))
+        crease = eased(over, -_CREASE_REACH - 0.16, -_CREASE_REACH) * eased(np.abs(u), 1.30, 1.0)
+        self._paint_lid(arc, grain - cv2.GaussianBlur(grain, (0, 0), max(0.6, 0.06 * size)), crease)
+        # A lid is a part of a ball: lightest in its middle, darker towards the corners.
+        self._skin[..., 0] = 16 + (self._skin[..., 0] - 16) * (
+            1 + np.float32(_BULGE) * (1 - 2 * np.minimum(u * u, 1.5))
+        )
+        self._broad = self._width
+        self._take_lashes_away(beyond)
 
-    def _paint_lid(self, arc: Floats, grain: Floats) -> None:
+    def _paint_lid(self, arc: Floats, grain: Floats, crease: Floats) -> None:
         luma = self._rest_luma.astype(np.float32)
         chroma = cv2.resize(self._rest_chroma, (luma.shape[1], luma.shape[0])).astype(np.float32)
-        hidden = (self._above > 0) & (self._v < arc + 0.12) & (self._width > 0)
+        hidden = (np.maximum(self._above, crease) > 0) & (self._v < arc + 0.12) & (self._width > 0)
         ring = cv2.dilate(hidden.astype(np.uint8), np.ones((5, 5), np.uint8), iterations=max(2, int(0.1 / self._pixel)))
         usual = (
             float(np.percentile(luma[(ring > 0) & ~hidden], 65)) if ((ring > 0) & ~hidden).any() else float(luma.mean())
@@ -116,10 +137,29 @@ class _Eye:
         if known.any():
             skin[..., 1:] = (skin[..., 1:] + np.median(colours[known][:, 1:], axis=0)) / 2
         self._skin = cv2.GaussianBlur(skin, (0, 0), max(0.6, 0.04 / self._pixel))
-        self._skin[..., 0] += np.clip(grain, -3, 3)
+        self._skin[..., 0] += np.clip(grain, -5, 5)
+        # Skin may fade, but no brow and no rim of glasses.
+        fades = crease * eased(self._without_lines(), 0.62 * usual, 0.78 * usual)
+        self._above = np.maximum(self._above, np.float32(_CREASE_FADE) * fades)
         # As dark as the lashes of the open eye.
         lashes = luma[np.abs(self._v - self._open) < 0.08]
         self._lash_luma = min(float(np.percentile(lashes, 10)) if lashes.size else 40.0, 0.6 * usual)
+
+    def _take_lashes_away(self, beyond: Floats) -> None:
+        """Beyond the lid's end only what is thin and dark goes: a lash, and neither skin nor the rim of glasses."""
+        without = self._without_lines()
+        dark = eased(
+            without - cv2.GaussianBlur(self._rest_luma.astype(np.float32), (0, 0), max(0.6, 0.02 / self._pixel)), 3, 9
+        )
+        self._skin[..., 0] = without + (self._skin[..., 0] - without) * self._width
+        self._broad = np.maximum(self._width, beyond * dark).astype(np.float32)
+
+    def _without_lines(self) -> Floats:
+        """The picture's luma without what is thin and dark."""
+        side = max(3, round(_THIN / self._pixel) | 1)
+        shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        closing = cv2.morphologyEx(self._rest_luma, cv2.MORPH_CLOSE, shape).astype(np.float32)
+        return np.asarray(cv2.GaussianBlur(closing, (0, 0), max(0.6, 0.03 / self._pixel)), np.float32)
 
     def draw(self, target: Planes, closed: float) -> None:
         """Draw the eye, 0 (as in the picture) to 1 (closed)."""
@@ -131,11 +171,11 @@ class _Eye:
         below = self._v - edge
         soft = max(1.2 * self._pixel, 0.02)
         present = np.float32(min(1.0, closed / _PRESENT_AT))
-        cover = eased(below, soft, -soft) * self._above * self._width * present
+        cover = eased(below, soft, -soft) * self._above * self._broad * present
         # The lid bulges: towards its edge it turns away from the light. Then come the lashes.
         shade = 1 - np.float32(0.13) * np.exp(np.minimum(below, 0) / np.float32(0.22))
         skin_luma = 16 + (self._skin[..., 0] - 16) * shade
-        lash = np.exp(-(((below - 0.01) / np.float32(max(_LASH_LINE, 0.8 * self._pixel))) ** 2))
+        lash = np.exp(-(((below - 0.01) / np.maximum(self._line, np.float32(0.8 * self._pixel))) ** 2))
         lash *= present * self._width * np.float32(0.85)
         luma = self._rest_luma + (skin_luma - self._rest_luma) * cover
         luma += (np.minimum(self._lash_luma, luma) - luma) * lash

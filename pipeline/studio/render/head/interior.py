@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import cv2
@@ -11,11 +12,12 @@ from pipeline.studio.render.head.curves import Floats, eased
 from pipeline.studio.render.head.lips import Lips, u_bin
 from pipeline.studio.render.head.picture import Planes
 
-__all__ = ["Interior", "ycbcr"]
+__all__ = ["Interior", "Lighting", "ycbcr"]
 
 _CAVITY, _THROAT = (62, 24, 22), (20, 7, 7)
 _TOOTH, _LOWER_TOOTH = (226, 214, 198), (188, 172, 156)
 _TONGUE = (158, 82, 80)
+_SKIN_SHARE = np.float32(0.15)
 _TEETH_U = (0.0, 0.31, 0.55, 0.75, 0.90)
 """Where the upper teeth meet, from the middle outwards: incisors of 8.5 and 6.5 mm, canine, premolar, foreshortened."""
 _TEETH_SHOW = 0.15
@@ -31,20 +33,34 @@ def ycbcr(rgb: tuple[float, float, float]) -> Floats:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Lighting:
+    """In what light a picture shows its face.
+
+    Attributes:
+        light: how bright it is lit, 1 for an evenly exposed light face.
+        colour: 0 for a grey picture, 1 for one in full colours.
+        skin: the skin's Cb and Cr, counted from grey; teeth take a little of it on, as all in a face does.
+    """
+
+    light: float
+    colour: float
+    skin: Floats
+
+
 class Interior:
     """The inside of one mouth, painted once; frames see it through the lips.
 
     All of it is Y, Cb, Cr in floats; the tongue and the lower teeth have an opacity too and move with the jaw.
     """
 
-    def __init__(self, rest: Planes, lips: Lips, light: float, colour: float) -> None:
+    def __init__(self, rest: Planes, lips: Lips, lighting: Lighting) -> None:
         """Paint it.
 
         Args:
             rest: the frame at rest; between lips that are open in it lies what is kept.
             lips: where they are.
-            light: how bright the face is lit, 1 for an evenly exposed light face.
-            colour: 0 for a grey picture, 1 for one in full colours.
+            lighting: of the picture.
         """
         self._lips = lips
         reach = int(np.ceil(1.5 * lips.half_width / 2)) * 2
@@ -54,7 +70,7 @@ class Interior:
         u, v = place[..., 0], place[..., 1]
         bins = u_bin(u)
         pixel = 1 / lips.half_width
-        self._light, self._colour = light, colour
+        self._lighting = lighting
         self._skull = self._paint_cavity(u, v - lips.lower[bins])
         if lips.gap > 0:
             self._keep_shown(rest, u, v - lips.upper[bins], lips.lower[bins] - v, pixel)
@@ -97,8 +113,9 @@ class Interior:
     def _tone(self, rgb: tuple[float, float, float]) -> Floats:
         """A colour as this picture would show it."""
         value = ycbcr(rgb)
-        value[0] = 16 + (value[0] - 16) * self._light
-        value[1:] = 128 + (value[1:] - 128) * (self._colour * self._light)
+        light = self._lighting.light
+        value[0] = 16 + (value[0] - 16) * light
+        value[1:] = 128 + (value[1:] - 128) * (self._lighting.colour * light) + self._lighting.skin * _SKIN_SHARE
         return value
 
     def _paint_cavity(self, u: Floats, below: Floats) -> Floats:

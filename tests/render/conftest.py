@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import av
@@ -28,6 +29,7 @@ class Clip:
     report: RenderReport
     frames: list[NDArray[np.uint8]]
 
+    @cached_property
     def faces(self) -> list[Face]:
         """The face in every frame, found anew."""
         face: Face | None = None
@@ -38,9 +40,10 @@ class Clip:
             found.append(face)
         return found
 
+    @cached_property
     def opening(self) -> NDArray[np.float64]:
         """Distance of the inner lips over the face's size, for every frame."""
-        return np.array([np.hypot(*(face.points[14, :2] - face.points[13, :2])) / face.size for face in self.faces()])
+        return np.array([np.hypot(*(face.points[14, :2] - face.points[13, :2])) / face.size for face in self.faces])
 
 
 def make_clip(

@@ -116,7 +116,7 @@ class Client:
     def post(self, voice: Path | str, headers: dict[str, str] | None = None, /, **fields: Any) -> Any:
         """Submit a clip; the response's context."""
         body = {
-            "model": "klingai/avatar-pro",
+            "model": "klingai/avatar-standard",  # a quarter of the pixels, half of the frames
             "image_url": data_uri(self.picture),
             "audio_url": voice if isinstance(voice, str) else data_uri(voice),
             "prompt": "calm",

@@ -29,7 +29,7 @@ def urls_in(value: Any) -> list[str]:
 
 
 async def test_a_clip_is_submitted_polled_and_downloaded(client: Client, voice: Path, tmp_path: Path) -> None:
-    async with client.post(voice, {"X-Client-Request-Id": "job.1:row-7"}) as response:
+    async with client.post(voice, {"X-Client-Request-Id": "job.1:row-7"}, model="klingai/avatar-pro") as response:
         submitted = await response.json()
     clip_id = submitted["id"]
 
@@ -193,7 +193,7 @@ async def test_the_largest_allowed_media_are_taken(client: Client, tmp_path: Pat
     picture = tmp_path / "large.png"
     Image.new("RGB", (400, 400), "teal").save(picture)
     picture.write_bytes(picture.read_bytes().ljust(10_000_000, b"\0"))
-    voice = make_voice(tmp_path / "large.wav", 52, rate_hz=48_000)
+    voice = make_voice(tmp_path / "large.wav", 13, rate_hz=96_000, channels=2)
     assert 4_900_000 < voice.stat().st_size < 5_000_000
 
     await client.until(await client.submit(voice, image_url=data_uri(picture)), "completed")

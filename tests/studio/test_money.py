@@ -34,7 +34,7 @@ async def test_the_log_has_what_ended_and_the_ledger_what_completed(
     await client.until(done, "completed")
     failed = await client.submit(voice, {"X-Client-Request-Id": "not valid!"}, image_url=huge_picture(tmp_path))
     error = (await client.until(failed, "error"))["error"]
-    other = await client.submit(voice, {"X-Client-Request-Id": "third"}, model="klingai/avatar-standard")
+    other = await client.submit(voice, {"X-Client-Request-Id": "third"}, model="klingai/avatar-pro")
     await client.until(other, "completed")
     running = await client.submit(long_voice)
     await client.until(running, "generating")
@@ -67,7 +67,10 @@ async def test_the_log_has_what_ended_and_the_ledger_what_completed(
 
 async def test_the_log_and_the_ledger_are_paged_and_filtered(client_of_own: Client, voice: Path) -> None:
     client = client_of_own
-    ids = [await client.submit(voice, model=f"klingai/avatar-{kind}") for kind in ("pro", "standard", "pro", "pro")]
+    ids = [
+        await client.submit(voice, model=f"klingai/avatar-{kind}")
+        for kind in ("standard", "pro", "standard", "standard")
+    ]
     for clip_id in ids:
         await client.until(clip_id, "completed")
 
@@ -77,8 +80,8 @@ async def test_the_log_and_the_ledger_are_paged_and_filtered(client_of_own: Clie
     assert (first["pagination"]["has_more"], second["pagination"]["has_more"]) == (True, False)
     assert first["pagination"]["total"] == second["pagination"]["total"] == 4
     assert (await client.get("/v2/logs", limit=1, offset=99))["data"] == []
-    standard = await client.get("/v2/logs", model="klingai/avatar-standard")
-    assert [row["inference_id"] for row in standard["data"]] == [ids[1]]
+    pro = await client.get("/v2/logs", model="klingai/avatar-pro")
+    assert [row["inference_id"] for row in pro["data"]] == [ids[1]]
     assert (await client.get("/v2/logs", model="other"))["pagination"]["total"] == 0
 
     now = datetime.now(UTC)
@@ -139,8 +142,8 @@ async def test_the_log_can_be_asked_200_times_a_minute(client_of_own: Client) ->
 async def test_a_balance_that_is_set_runs_out(
     own_studio: Callable[..., Studio], client_of: Callable[[Studio], Client], voice: Path
 ) -> None:
-    client = client_of(own_studio("--balance-usd", "0.5"))
-    clip_id = await client.submit(voice)  # 0.30 USD
+    client = client_of(own_studio("--balance-usd", "0.25"))
+    clip_id = await client.submit(voice)  # 0.15 USD
 
     async with client.post(voice) as response:  # what is under way counts too
         assert response.status == 403

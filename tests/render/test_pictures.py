@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
+from pipeline.remedies import NOTES
 from pipeline.studio.render import RenderError
 from pipeline.studio.render.head import face as face_module
 from pipeline.studio.render.head.face import Detection, detect, find_face
@@ -204,6 +205,7 @@ def test_odd_sizes_are_composed_as_well(size: tuple[int, int], tmp_path: Path) -
 def test_no_face_is_an_error_if_strict(short_voice: Path, tmp_path: Path) -> None:
     Image.new("RGB", (640, 480), (90, 90, 90)).save(tmp_path / "plain.png")
 
+    assert NO_FACE in NOTES  # the client knows what to do about it
     with pytest.raises(RenderError, match=NO_FACE):
         make_clip(tmp_path / "plain.png", short_voice, tmp_path / "clip.mp4", strict=True)
 

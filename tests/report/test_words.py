@@ -18,7 +18,7 @@ import yaml
 from pipeline.cli import COMMANDS
 from pipeline.clip import FailureCode, Status
 from pipeline.inspection import Mark
-from pipeline.remedies import FAILURES, MARKS
+from pipeline.remedies import FAILURES, MARKS, NOTE, NOTES
 from pipeline.settings import Settings
 from tests.emulator import Emulator, Plan
 
@@ -124,18 +124,22 @@ def test_every_setting_is_explained_with_its_default() -> None:
                 assert f"{value:g}" in row or str(value) in row, row
 
 
-def test_every_code_and_every_mark_is_explained() -> None:
+def test_every_code_every_mark_and_every_known_note_is_explained() -> None:
     for code in FailureCode:
         assert f"### `{code}`" in page("troubleshooting")
         assert code in FAILURES
     for mark in Mark:
         assert f"| `{mark}` |" in page("state")
         assert mark in MARKS
+    for note in NOTES:
+        assert f"| `{note}` |" in page("studio")
     for status in Status:
         assert f"| `{status}` |" in page("state")
 
 
-@pytest.mark.parametrize("remedy", [*FAILURES.values(), *MARKS.values()], ids=lambda remedy: remedy.title)
+@pytest.mark.parametrize(
+    "remedy", [*FAILURES.values(), *MARKS.values(), *NOTES.values(), NOTE], ids=lambda remedy: remedy.title
+)
 def test_every_remedy_names_a_command_that_there_is(remedy: object) -> None:
     command = getattr(remedy, "command").split()[0]  # noqa: B009 - the parameter's type is lost on the way
     assert command in COMMANDS

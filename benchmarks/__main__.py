@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.downloads import measure_downloads
 from benchmarks.nights import simulated_nights
 from benchmarks.race import run_race
 from benchmarks.races import RACES
@@ -24,11 +25,14 @@ def main() -> None:
                 results[race.name] = run_race(race, Path(folder))
                 for result in results[race.name]:
                     print(result, flush=True)
+        downloads = measure_downloads(Path(folder) / "downloads") if not wanted or "downloads" in wanted else []
+        for download in downloads:
+            print(download, flush=True)
     nights = simulated_nights()
     if wanted:
         print("a part only: docs/benchmarks.md is left as it is")
         return
-    write_up(DOCS, RACES, results, nights)
+    write_up(DOCS, RACES, results, downloads, nights)
     print(f"wrote {DOCS / 'benchmarks.md'}")
 
 

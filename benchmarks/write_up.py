@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
+from benchmarks.downloads import Download
 from benchmarks.nights import Nights
 from benchmarks.race import CLIENTS, Race, Result
 
@@ -23,14 +24,17 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 """What stands around these in the file is written by people and stays."""
 
 
-def write_up(docs: Path, races: Sequence[Race], results: dict[str, list[Result]], nights: Nights) -> None:
+def write_up(
+    docs: Path, races: Sequence[Race], results: dict[str, list[Result]], downloads: Sequence[Download], nights: Nights
+) -> None:
     """Replace the measured part of docs/benchmarks.md."""
     path = docs / "benchmarks.md"
     text = path.read_text(encoding="utf-8") if path.exists() else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
     charts = _charts(docs / "pictures", nights)
-    parts = [_machine(), *(_race(race, results.get(race.name, [])) for race in races), _nights(nights), *charts]
+    raced = [_race(race, results.get(race.name, [])) for race in races]
+    parts = [_machine(), *raced, _downloads(downloads), _nights(nights), *charts]
     path.write_text(f"{head}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{tail}", encoding="utf-8")
 
 
@@ -55,6 +59,19 @@ def _race(race: Race, results: Sequence[Result]) -> str:
         f"| {one.duplicates} |"
         for one in results
     ]
+    return "\n".join(lines)
+
+
+def _downloads(downloads: Sequence[Download]) -> str:
+    lines = [
+        "### Downloads",
+        "",
+        "From a server on loopback to the disk, not flushed; the best of five tries, taken in turn.",
+        "",
+        "| files | client | MB/s | CPU s a GB |",
+        "| --- | --- | ---: | ---: |",
+    ]
+    lines += [f"| {one.what} | {one.client} | {one.mb_per_s:.0f} | {one.cpu_s_per_gb:.1f} |" for one in downloads]
     return "\n".join(lines)
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
+import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -53,9 +55,13 @@ def source_poster_name(image: str) -> str:
     return "" if image.lower().startswith(("http://", "https://")) else _name("face", Path(image))
 
 
-def clip_poster(clip: Path, folder: Path) -> str:
-    """The poster's file name in ``folder``, drawn if it isn't there yet; empty if there is nothing to draw."""
-    return _kept(folder, clip_poster_name(clip), lambda: draw_clip(clip))
+def clip_poster(clip: Path, folder: Path, until: float = math.inf) -> str:
+    """The poster's file name in ``folder``, drawn if it isn't there yet; empty if there is nothing to draw.
+
+    Args:
+        until: a time of ``time.monotonic`` from which on nothing more is drawn.
+    """
+    return _kept(folder, clip_poster_name(clip), lambda: draw_clip(clip) if time.monotonic() < until else b"")
 
 
 def source_poster(image: str, folder: Path) -> str:

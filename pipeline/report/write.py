@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,12 +20,13 @@ __all__ = ["REPORT", "write_report"]
 REPORT = "report.html"
 
 
-def write_report(job: Job, command: str) -> Path:
+def write_report(job: Job, command: str, *, drawing_s: float = math.inf) -> Path:
     """Write the report of a job as its state file has it now; works beside a run.
 
     Args:
         job: whose.
         command: how people start this job's commands, ``{}`` in place of the command's name.
+        drawing_s: how long posters of clips that nobody has looked at may be drawn; the next report draws the others.
 
     Raises:
         UsageError: there is no state file yet.
@@ -33,7 +36,10 @@ def write_report(job: Job, command: str) -> Path:
     with StateView(job.state_path) as view:
         folder = report_files(job.out)
         night = Gatherer(
-            job, command, partial(clip_poster, folder=folder), partial(source_poster, folder=folder)
+            job,
+            command,
+            partial(clip_poster, folder=folder, until=time.monotonic() + drawing_s),
+            partial(source_poster, folder=folder),
         ).gather(view)
     shown = {Path(url).name for card in night.cards for url in (card.poster_url, card.face_url) if url}
     path = job.out / REPORT

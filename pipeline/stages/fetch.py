@@ -192,7 +192,7 @@ class _StartAnew(Broken):
 
 
 class _Writable(Protocol):
-    async def write(self, data: bytearray, /) -> int: ...
+    async def write(self, data: bytes | memoryview, /) -> int: ...
 
 
 async def _write(how: Fetch, response: aiohttp.ClientResponse, path: Path, answer: _Answer) -> None:
@@ -201,37 +201,43 @@ async def _write(how: Fetch, response: aiohttp.ClientResponse, path: Path, answe
     async with aiofiles.open(path, "r+b" if answer.offset else "wb") as file:
         if answer.offset:
             await file.seek(answer.offset)
-        buffer = bytearray()
+        most = how.max_bytes if total is None else min(how.max_bytes, total)
+        # Read in small pieces, write in large ones: each write is a hop to a thread. The buffer stays the same one, since
+        # memory that comes and goes with each piece costs more than copying.
+        buffer = memoryview(bytearray(min(WRITE_BYTES, max(1, most - size))))
+        filled = 0
         try:
-            # Read in small pieces, write in large ones: each write is a hop to a thread.
             async for piece in response.content.iter_any():
-                buffer += piece
-                if size + len(buffer) > min(how.max_bytes, how.max_bytes if total is None else total):
+                if size + filled + len(piece) > most:
                     raise _StartAnew("the server sent more bytes than the file has")
-                if len(buffer) >= WRITE_BYTES:
-                    size += await _flush(how, file, buffer, path)
+                if filled + len(piece) > len(buffer):
+                    size, filled = size + await _flush(how, file, buffer[:filled], path), 0
+                if len(piece) > len(buffer):
+                    size += await _flush(how, file, piece, path)
+                    continue
+                buffer[filled : filled + len(piece)] = piece
+                filled += len(piece)
         except aiohttp.ClientError:
             # aiohttp tells of the break before it hands out what came ahead of it; there is no public way to that.
+            size, filled = size + await _flush(how, file, buffer[:filled], path), 0
             for piece in getattr(response.content, "_buffer", ()):
-                buffer += piece
+                size += await _flush(how, file, piece, path)
             raise
         finally:
-            size += await _flush(how, file, buffer, path)
+            size += await _flush(how, file, buffer[:filled], path)
     if total is not None and size != total:
         raise Broken(f"the connection ended {total - size:,} bytes early")
 
 
-async def _flush(how: Fetch, file: _Writable, buffer: bytearray, path: Path) -> int:
-    if not buffer:
+async def _flush(how: Fetch, file: _Writable, data: bytes | memoryview, path: Path) -> int:
+    if not data:
         return 0
     info = os.statvfs(path.parent)
-    if info.f_bavail * info.f_frsize < how.reserved_bytes + len(buffer):
+    if info.f_bavail * info.f_frsize < how.reserved_bytes + len(data):
         raise DiskFull(f"the disk of {path.parent} is full: free space, then run again")
-    written = len(buffer)
-    how.received(written)
-    await file.write(buffer)
-    buffer.clear()
-    return written
+    how.received(len(data))
+    await file.write(data)
+    return len(data)
 
 
 def _disk_error(error: OSError, path: Path) -> AvatarBatchError:

@@ -114,6 +114,36 @@ def test_values_are_typed_whatever_they_come_from() -> None:
     assert (settings.submit.max_in_flight, settings.studio.workers) == ("auto", 2)
 
 
+@pytest.mark.parametrize(
+    "text", ["12345678", "010", "1:30", "yes", "null", "~", "1e3", "0x10", "2026-01-01", "<<", "[x"]
+)
+def test_a_text_setting_is_the_text_as_it_stands(config: Path, text: str) -> None:
+    assert loaded(env={"AVATAR_BATCH__NOTIFY__SECRET": text}).notify.secret == text
+    assert loaded(sets=(f"notify.secret={text}",)).notify.secret == text
+    config.write_text(f"notify: {{secret: '{text}'}}\n")
+    assert loaded(config).notify.secret == text
+    if text not in {"null", "~", "<<", "[x"}:
+        config.write_text(f"notify:\n  secret: {text}  # without quotes\n")
+        assert loaded(config).notify.secret == text
+
+
+def test_a_text_setting_without_a_value_is_its_default(config: Path) -> None:
+    for nothing in ("", "null", "~"):
+        config.write_text(f"output:\n  template: {nothing}\n")
+        assert loaded(config) == Settings()
+    assert loaded(sets=("notify.url=",)).notify.url == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("010", 10.0), ("1_000", 1000.0), ("1e3", 1000.0), ("+.5", 0.5), ("90.", 90.0), ("08", 8.0)],
+)
+def test_numbers_are_read_as_people_write_them(config: Path, text: str, value: float) -> None:
+    config.write_text(f"poll: {{give_up_after_s: {text}}}\n")
+    assert loaded(config).poll.give_up_after_s == value
+    assert loaded(sets=(f"poll.give_up_after_s={text}",)).poll.give_up_after_s == value
+
+
 # --- what is said about a wrong one ------------------------------------------------------------------------------
 
 WRONG = [
@@ -121,7 +151,7 @@ WRONG = [
     ("submit.max_in_flight", "0"), ("submit.max_in_flight", "many"), ("submit.max_in_flight", "1.5"), ("submit.requests_per_minute", "-1"),
     ("poll.strategy", "often"), ("poll.interval_s", "0"), ("retry.attempts", "0"), ("reconcile.interval_s", "0"), ("download.concurrency", "0"),
     ("download.max_bytes", "0"), ("assets.delivery", "upload"), ("studio.workers", "-1"), ("studio.quality", "best"), ("studio.strict", "maybe"),
-    ("budget.max_usd", "-0.01"), ("budget.max_usd", ".nan"), ("output.template", "7"), ("api.base_url", "null"),
+    ("budget.max_usd", "-0.01"), ("budget.max_usd", ".nan"), ("poll.interval_s", "1:30"), ("studio.workers", "yes"), ("retry.attempts", "0x10"),
 ]  # fmt: skip
 
 
@@ -141,6 +171,51 @@ def test_a_wrong_value_names_its_source_and_its_key(config: Path, key: str, valu
             call()
         assert str(caught.value).startswith(f"{source}: {key}: "), str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kind"),
+    [
+        ("api.provider", "azure", "expected aimlapi or local, got azure"),
+        ("submit.max_in_flight", "many", "expected auto or a whole number from 1 up to 1,000,000, got many"),
+        ("poll.interval_s", "0", "expected a number above 0 up to 1,000,000,000, got 0"),
+        ("budget.max_usd", "much", "expected null or a number from 0 up to 1,000,000,000, got much"),
+        ("studio.strict", "maybe", "expected true or false, got maybe"),
+    ],
+)
+def test_a_wrong_value_is_told_what_may_stand_there(key: str, value: str, kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"--set: {key}: {kind}"):
+        loaded(sets=(f"{key}={value}",))
+
+
+def test_a_secret_that_is_no_text_is_not_shown(config: Path) -> None:
+    config.write_text("notify: {secret: [hush]}\n")
+    with pytest.raises(ConfigError, match=r"notify\.secret: expected text") as caught:
+        loaded(config)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "poll: {interval_s: 1}\napi: {}\npoll: {interval_s: 2}\n",
+            ":3: poll: stands twice (first on line 1): keep one",
+        ),
+        ("poll:\n  interval_s: 1\n  interval_s: 2\n", ":3: interval_s: stands twice (first on line 2): keep one"),
+        ("models:\n  a/b: {fps: 1}\n  a/b: {fps: 2}\n", ":3: a/b: stands twice (first on line 2): keep one"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_its_line(config: Path, text: str, words: str) -> None:
+    config.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        loaded(config)
+    assert str(caught.value) == f"{config}{words}"
+
+
+def test_a_merge_key_may_be_overridden(config: Path) -> None:
+    config.write_text("poll: &slow {interval_s: 9, expected_s: 3}\nretry: {<<: {base_s: 2}, base_s: 4}\n")
+    assert (loaded(config).poll.interval_s, loaded(config).retry.base_s) == (9, 4)
 
 
 @pytest.mark.parametrize(

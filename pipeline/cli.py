@@ -18,6 +18,7 @@ import click
 from pipeline.errors import AvatarBatchError, ManifestError, StopRun, UsageError, one_line
 from pipeline.exit_code import ExitCode
 from pipeline.state.schema import damaged
+from pipeline.version import __version__
 
 __all__ = ["cli", "main"]
 
@@ -52,7 +53,7 @@ class _Commands(click.Group):
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="avatar-batch")
+@click.version_option(__version__, prog_name="avatar-batch")
 def cli() -> None:
     """Render hundreds of talking-avatar clips overnight: nothing paid twice, nothing paid lost.
 

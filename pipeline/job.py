@@ -140,6 +140,14 @@ class Job:
         problems.raise_if_any()
         return checked
 
+    def refuse_no_manifest(self) -> None:
+        """Raise what reading would, if the manifest isn't there: a mistyped path must not leave an OUT behind.
+
+        Raises:
+            ManifestError, UsageError: there is no such manifest.
+        """
+        self._reader(Looks(), Problems(str(self.manifest))).refuse_no_file()
+
     def open(self, wishes: Wishes, tell: Callable[[int], None] | None = None) -> Opened:
         """Bring the manifest into the state file and do what the run asks for. The lock on OUT must be held.
 

@@ -131,6 +131,7 @@ async def run_job(
     wishes, watcher = wishes or Wishes(), watcher or RunWatcher()
     if job.settings.api.provider == "aimlapi" and not api_key:
         raise ConfigError("no API key: set AIMLAPI_API_KEY, or leave api.provider at local for a free rehearsal")
+    job.refuse_no_manifest()
     with OutLock(job.out):
         opened = await _open(job, wishes, tell_rows)
         with StateView(job.state_path) as view:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self, TypeVar
 
 import aiohttp
@@ -17,6 +16,7 @@ import aiohttp
 from pipeline.api import wire
 from pipeline.api.assets import SubmitBody
 from pipeline.errors import AvatarBatchError, NotSent, RequestFailed, ServerTrouble, UnknownFate, one_line
+from pipeline.version import __version__
 
 __all__ = ["ApiClient", "user_agent"]
 
@@ -41,10 +41,7 @@ _NOT_CONNECTED = (
 
 def user_agent() -> str:
     """The name under which the project speaks to servers."""
-    try:
-        return f"avatar-batch/{version('avatar-batch')}"
-    except PackageNotFoundError:
-        return "avatar-batch"
+    return f"avatar-batch/{__version__}"
 
 
 class ApiClient:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from pipeline.clip import Row
 from pipeline.errors import UsageError
+from pipeline.manifest.lines import Unreadable, lines_of
 from pipeline.manifest.looks import Looks
 from pipeline.manifest.problems import Problems
 from pipeline.manifest.raw import RawRow
@@ -58,10 +59,7 @@ class RowReader:
         Raises:
             UsageError: the file's name tells no format.
         """
-        readers = {".yaml": read_yaml, ".yml": read_yaml, ".csv": read_csv}
-        read = readers.get(self._path.suffix.lower())
-        if read is None:
-            raise UsageError(f"{self._path}: a manifest is a .yaml, .yml or .csv file")
+        read = self._format()
         count = 0
         with closing(self._taken):
             for raw in read(self._path, self._problems):
@@ -71,6 +69,22 @@ class RowReader:
                     yield row
         if not count and not self._problems.total:
             self._problems.add("has no rows: add one under `rows:`, or a line under the header")
+
+    def refuse_no_file(self) -> None:
+        """Raise UsageError if the first line can't be read: a wrong path is told before anything is made for it."""
+        self._format()
+        try:
+            next(lines_of(self._path), "")
+        except Unreadable as error:
+            self._problems.add(str(error), line=error.line)
+        self._problems.raise_if_any()
+
+    def _format(self) -> Callable[[Path, Problems], Iterator[RawRow]]:
+        readers = {".yaml": read_yaml, ".yml": read_yaml, ".csv": read_csv}
+        read = readers.get(self._path.suffix.lower())
+        if read is None:
+            raise UsageError(f"{self._path}: a manifest is a .yaml, .yml or .csv file: check the path")
+        return read
 
     def _row(self, raw: RawRow) -> Row | None:
         before = self._problems.total

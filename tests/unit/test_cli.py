@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from pipeline.clip import Failure, FailureCode, Status
 from pipeline.job import Job, Wishes
 from pipeline.settings import Settings
 from pipeline.state import StateFile
+from pipeline.version import __version__
 from tests.unit.state.conftest import bring
 
 Run = Callable[..., tuple[int, str, str]]
@@ -113,6 +113,16 @@ def test_nothing_is_left_of_a_call_that_was_wrong(run: Run, folder: Path) -> Non
     assert not (folder / "out" / "bad" / "state.db").exists()
 
 
+@pytest.mark.parametrize("path", ["gone.csv", "gone.yaml", "gone.txt", "gone/", "face.png"])
+def test_a_mistyped_manifest_leaves_nothing_behind(run: Run, folder: Path, path: str) -> None:
+    before = sorted(folder.rglob("*"))
+
+    for command in ("run", "retry"):
+        assert run(command, path)[0] == 2
+
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_a_hopeless_manifest_is_told_up_to_a_point(run: Run, folder: Path) -> None:
     (folder / "bad.csv").write_text("id,image,audio\n" + "".join(f"r{n},gone.png,voice.wav\n" for n in range(1500)))
 
@@ -143,16 +153,11 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
 
 @pytest.mark.parametrize("options", [["--version"], ["--help"], ["-h"]])
 def test_the_program_names_itself(run: Run, options: list[str]) -> None:
-    if options == ["--version"]:
-        try:
-            version("avatar-batch")
-        except PackageNotFoundError:
-            pytest.skip("not installed here")
-
     code, out, _ = run(*options)
 
     assert code == 0
     assert "avatar-batch" in out
+    assert options != ["--version"] or __version__ in out
 
 
 @pytest.mark.parametrize("interrupt", ["check", "plan"])

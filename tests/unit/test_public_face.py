@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 import pytest
 
 import pipeline
+from pipeline.version import __version__
 
 
 def test_the_public_names_are_these() -> None:
@@ -45,7 +46,7 @@ def test_statuses_codes_and_exit_codes_are_those_that_scripts_read() -> None:
 
 def test_the_console_script_is_where_it_was() -> None:
     try:
-        version("avatar-batch")
+        assert version("avatar-batch") == __version__
     except PackageNotFoundError:
         pytest.skip("not installed here")
 

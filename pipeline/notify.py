@@ -1,4 +1,4 @@
-"""Telling somebody that a run has ended: a command, a POST. Neither can change how the run ended."""
+"""Telling somebody that a run has ended, well or by an error: a command, a POST. Neither can change how it ended."""
 
 from __future__ import annotations
 
@@ -8,44 +8,70 @@ import hmac
 import json
 import os
 import shlex
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
 
 from pipeline.api.client import user_agent
 from pipeline.clip import Status
-from pipeline.errors import one_line
+from pipeline.errors import AvatarBatchError, ManifestError, StopRun, UsageError, one_line
 from pipeline.exit_code import ExitCode
 from pipeline.job import Job
 from pipeline.run import RunResult
 from pipeline.settings import NotifySettings
+from pipeline.state import Overview, StateView
 
-__all__ = ["SIGNATURE", "TIMESTAMP", "notify", "signature", "summary_of"]
+__all__ = ["SIGNATURE", "TIMESTAMP", "notify", "signature", "summary_of", "summary_of_error"]
 
 SIGNATURE = "X-Avatar-Batch-Signature"
 TIMESTAMP = "X-Avatar-Batch-Timestamp"
 BACKOFF_S = 2.0
 _EVENTS = {
-    ExitCode.DONE: "finished", ExitCode.FAILED_ROWS: "failed", ExitCode.USAGE: "failed",
+    ExitCode.DONE: "finished", ExitCode.FAILED_ROWS: "failed", ExitCode.USAGE: "refused",
     ExitCode.STOPPED_EARLY: "stopped_early", ExitCode.INTERRUPTED: "interrupted",
 }  # fmt: skip
 
 
 def summary_of(job: Job, result: RunResult, report: str = "") -> dict[str, Any]:
     """What is told: ``event`` is finished, failed, stopped_early or interrupted."""
-    rows = result.overview.rows
+    message = str(result.stop_reason) if result.stop_reason else ""
+    return _summary(job, _EVENTS[result.exit_code], result.exit_code, message, result.overview, report)
+
+
+def summary_of_error(job: Job, error: Exception, report: str = "") -> dict[str, Any]:
+    """What is told of a run that an error ended.
+
+    ``event`` is refused (nothing was begun: the call has to change), stopped_early or crashed. Rows and money are
+    those of the state file, zeros where there is none that can be read.
+    """
+    event, code, message = "crashed", ExitCode.FAILED_ROWS, str(error)
+    if isinstance(error, UsageError):
+        event, code = "refused", ExitCode.USAGE
+        if isinstance(error, ManifestError):
+            message = f"{error.total} problems in the manifest, the first: {error.problems[0]}"
+    elif isinstance(error, StopRun):
+        event, code = "stopped_early", ExitCode.STOPPED_EARLY
+    elif not isinstance(error, AvatarBatchError):
+        message = f"{type(error).__name__}: {error}"
+        code = ExitCode.USAGE if isinstance(error, sqlite3.DatabaseError) else code
+    overview = Overview(dict.fromkeys(Status, 0), 0.0, 0.0, 0.0, 0.0, 0.0)
+    with suppress(AvatarBatchError, sqlite3.Error, OSError), StateView(job.state_path) as view:
+        overview = view.overview()
+    return _summary(job, event, code, one_line(message), overview, report)
+
+
+def _summary(job: Job, event: str, code: ExitCode, message: str, overview: Overview, report: str) -> dict[str, Any]:
     return {
-        "event": _EVENTS[result.exit_code],
+        "event": event,
         "job": job.name,
-        "exit_code": int(result.exit_code),
-        "message": str(result.stop_reason) if result.stop_reason else "",
-        "rows": {"total": result.overview.total} | {str(status): rows[status] for status in Status},
-        "spend": {
-            "estimated_usd": round(result.overview.estimated_usd, 4),
-            "spent_usd": round(result.overview.spent_usd, 4),
-        },
+        "exit_code": int(code),
+        "message": message,
+        "rows": {"total": overview.total} | {str(status): overview.rows[status] for status in Status},
+        "spend": {"estimated_usd": round(overview.estimated_usd, 4), "spent_usd": round(overview.spent_usd, 4)},
         "report": report,
         "state_file": str(job.state_path),
     }

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from pipeline.after_run import after_run
+from pipeline.after_run import after_run, telling_of_errors
 from pipeline.clip import FailureCode, Status
 from pipeline.commands.job_command import JobCall, job_command
 from pipeline.exit_code import ExitCode
@@ -83,21 +83,26 @@ def retry(call: JobCall, ids: tuple[str, ...], yes: bool, **wishes: Any) -> None
 def _render(call: JobCall, wishes: Wishes, yes: bool) -> NoReturn:
     ask = not yes and call.job.settings.budget.max_usd is None
     progress = Progress(quiet=call.quiet, verbose=call.verbose, ask=ask)
-    result = asyncio.run(
-        run_job(
-            call.job,
-            wishes,
-            api_key=api_key_from(os.environ),
-            on_event=progress.on_event,
-            watcher=progress,
-            tell_rows=progress.rows_read,
-            handle_signals=True,
+    with telling_of_errors(call.job, call.command, _warn):
+        result = asyncio.run(
+            run_job(
+                call.job,
+                wishes,
+                api_key=api_key_from(os.environ),
+                on_event=progress.on_event,
+                watcher=progress,
+                tell_rows=progress.rows_read,
+                handle_signals=True,
+            )
         )
-    )
-    report = after_run(call.job, call.command, result, lambda line: click.echo(f"avatar-batch: {line}", err=True))
+    report = after_run(call.job, call.command, result, _warn)
     if not call.quiet:
         _print_summary(call, result, report)
     sys.exit(result.exit_code)
+
+
+def _warn(line: str) -> None:
+    click.echo(f"avatar-batch: {line}", err=True)
 
 
 def _print_summary(call: JobCall, result: RunResult, report: Path | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,15 +12,20 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from click.testing import CliRunner
 
+from pipeline.after_run import telling_of_errors
+from pipeline.cli import cli
 from pipeline.clip import Status
-from pipeline.errors import OutOfCredits
+from pipeline.errors import ConfigError, DiskFull, ManifestError, OutHeld, OutOfCredits, Problem
 from pipeline.exit_code import ExitCode
 from pipeline.job import Job, Opened
 from pipeline.notify import SIGNATURE, TIMESTAMP, notify, signature, summary_of
 from pipeline.run import RunResult
 from pipeline.settings import NotifySettings, Settings
 from pipeline.state import Intake, Overview
+from tests.emulator.asking import png, wav
+from tests.report.making import Fate, make_night
 
 SUMMARY: dict[str, Any] = {"event": "failed", "job": "demo", "exit_code": 1}
 
@@ -130,3 +136,86 @@ async def test_a_command_that_fails_is_a_line(command: str, words: str) -> None:
 
 async def test_whoever_pressed_ctrl_c_is_not_told() -> None:
     assert await notify(NotifySettings(command="/no/such", url="nonsense"), {"event": "interrupted"}) == []
+
+
+# --- a run that an error ends ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> tuple[Job, Path]:
+    """A job whose notify.command writes what it gets into a file."""
+    script = tmp_path / "tell.py"
+    script.write_text(f"import pathlib, sys\npathlib.Path({str(tmp_path / 'told')!r}).write_text(sys.stdin.read())\n")
+    settings = Settings(notify=NotifySettings(command=f"{sys.executable} {script}"))
+    return Job.at(tmp_path / "demo.yaml", settings, tmp_path / "out"), tmp_path / "told"
+
+
+@pytest.mark.parametrize(
+    ("error", "event", "code", "words"),
+    [
+        (ZeroDivisionError("one\ntwo"), "crashed", 1, "ZeroDivisionError: one two"),
+        (sqlite3.OperationalError("disk I/O error"), "crashed", 2, "OperationalError: disk I/O error"),
+        (DiskFull("free space"), "stopped_early", 3, "free space"),
+        (ConfigError("no API key"), "refused", 2, "no API key"),
+        (
+            ManifestError([Problem("job.yaml", 3, "a", "no such file"), Problem("job.yaml", 4, "b", "no such file")]),
+            "refused", 2, "2 problems in the manifest, the first: job.yaml:3: row 'a': no such file",
+        ),
+    ],
+)  # fmt: skip
+def test_an_error_that_ends_the_run_is_told_and_goes_on(
+    told: tuple[Job, Path], error: Exception, event: str, code: int, words: str
+) -> None:
+    job, file = told
+    with pytest.raises(type(error)), telling_of_errors(job, "avatar-batch {}", print):
+        raise error
+    summary = json.loads(file.read_text())
+    assert (summary["event"], summary["exit_code"], summary["message"]) == (event, code, words)
+    assert summary["rows"]["total"] == 0
+
+
+def test_a_crash_is_told_with_the_rows_as_they_stand_and_the_report(told: tuple[Job, Path]) -> None:
+    job, file = told
+    make_night(job.out, [Fate(), Fate(), Fate("failed")])
+    with pytest.raises(ZeroDivisionError), telling_of_errors(job, "avatar-batch {}", print):
+        raise ZeroDivisionError
+    summary = json.loads(file.read_text())
+    assert (summary["rows"]["total"], summary["rows"]["done"], summary["rows"]["failed"]) == (3, 2, 1)
+    assert summary["spend"]["spent_usd"] > 0
+    assert Path(summary["report"]).exists()
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), OutHeld("another run")])
+def test_an_interrupt_and_a_second_run_are_not_told(told: tuple[Job, Path], end: BaseException) -> None:
+    job, file = told
+    with pytest.raises(type(end)), telling_of_errors(job, "avatar-batch {}", print):
+        raise end
+    assert not file.exists()
+
+
+def test_telling_that_fails_hides_no_error(tmp_path: Path) -> None:
+    said: list[str] = []
+    job = Job.at(tmp_path / "demo.yaml", Settings(notify=NotifySettings(command="/no/such/program")), tmp_path / "out")
+    with pytest.raises(ZeroDivisionError), telling_of_errors(job, "avatar-batch {}", said.append):
+        raise ZeroDivisionError
+    assert "can't be started" in said[0]
+
+
+def test_the_command_line_tells_of_a_fault_in_the_middle_of_a_run(
+    told: tuple[Job, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, file = told
+
+    async def faulty(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("in the middle")
+
+    monkeypatch.setattr("pipeline.run._render", faulty)
+    for name, make in (("face.png", png()), ("voice.wav", wav(2.5))):
+        (job.manifest.parent / name).write_bytes(make)
+    job.manifest.write_text("version: 1\nrows: [{image: face.png, audio: voice.wav}]\n")
+    words = ["run", str(job.manifest), "--out", str(job.out), "--set", f"notify.command={job.settings.notify.command}"]
+    ended = CliRunner().invoke(cli, words)
+    assert isinstance(ended.exception, ZeroDivisionError)
+    summary = json.loads(file.read_text())
+    assert (summary["event"], summary["rows"]["pending"]) == ("crashed", 1)
+    assert '"action": "crash"' in (job.out / "run.log").read_text()

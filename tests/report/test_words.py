@@ -21,11 +21,15 @@ from pipeline.inspection import Mark
 from pipeline.remedies import FAILURES, MARKS, NOTE, NOTES
 from pipeline.settings import Settings
 from tests.emulator import Emulator, Plan
+from tests.unit.making import make_voice
 
 ROOT = Path(__file__).resolve().parents[2]
+VOICE_S = 2.1
+"""Short, and four of them still cost more than the budget of the recipe that reaches it."""
 PAGES = ("manifest", "configuration", "state", "studio", "recipes", "troubleshooting")
+RENDERED_HERE = "studio"
+"""The page whose clips are really rendered; for the others the emulator makes clips at once, by the same commands."""
 SERVERS = ("avatar-batch watch", "avatar-batch serve")
-PAID = "configs/aimlapi.yaml"
 _BLOCK = re.compile(r"(?:<!-- ends with (\d+) -->\n)?```sh\n(.*?)```", re.DOTALL)
 
 
@@ -45,30 +49,40 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         yield one
 
 
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like a fresh checkout whose voices are short, and whose programs are these."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("jobs", "configs"):
+        shutil.copytree(ROOT / name, folder / name)
+    for voice in (folder / "jobs" / "media").iterdir():
+        if voice.suffix in {".mp3", ".wav", ".m4a"}:
+            make_voice(voice, VOICE_S)
+    for name, script in (("avatar-batch", f'exec {sys.executable} -m pipeline "$@"'), ("logger", "cat > /dev/null")):
+        program = folder / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    return folder
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A folder like a fresh checkout, with the program on the path."""
-    for folder in ("jobs", "configs"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    program = tmp_path / "bin" / "avatar-batch"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m pipeline "$@"\n')
-    program.chmod(0o755)
-    logger = tmp_path / "bin" / "logger"
-    logger.write_text("#!/bin/sh\ncat > /dev/null\n")
-    logger.chmod(0o755)
-    return tmp_path
+def place(checkout: Path, tmp_path: Path) -> Path:
+    """Where a page's commands run: a checkout of its own."""
+    return shutil.copytree(checkout, tmp_path / "place")
 
 
-def environ(place: Path, emulator: Emulator, script: str) -> dict[str, str]:
+def environ(place: Path, emulator: Emulator, name: str) -> dict[str, str]:
     known = {name: value for name, value in os.environ.items() if not name.startswith(("AVATAR_BATCH", "AIML"))}
     known |= {
         "PATH": f"{place / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "AVATAR_BATCH__STUDIO__QUALITY": "draft", "AVATAR_BATCH__INSPECT__WAIT_S": "0",
         "AIMLAPI_API_KEY": "sk-of-the-docs-0123456789",
     }  # fmt: skip
-    if PAID in script:
-        known["AVATAR_BATCH__API__BASE_URL"] = emulator.base_url
-        known["AVATAR_BATCH__POLL__NOT_FOUND_S"] = "5"
+    if name != RENDERED_HERE:
+        known |= {
+            "AVATAR_BATCH__API__PROVIDER": "aimlapi", "AVATAR_BATCH__API__BASE_URL": emulator.base_url,
+            "AVATAR_BATCH__POLL__EXPECTED_S": "0.3", "AVATAR_BATCH__POLL__INTERVAL_S": "0.1",
+        }  # fmt: skip
     return known
 
 
@@ -94,8 +108,8 @@ def first_line(command: str, place: Path, known: dict[str, str]) -> str:
 @pytest.mark.parametrize("name", PAGES)
 def test_every_command_of_a_page_runs(name: str, place: Path, emulator: Emulator) -> None:
     count = 0
+    known = environ(place, emulator, name)
     for script, code in scripts(name):
-        known = environ(place, emulator, script)
         count += 1
         if script.startswith(SERVERS):
             command = script.strip() + ("" if "--port" in script else " --port 0")

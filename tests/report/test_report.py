@@ -195,7 +195,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Emulator(folder / "api", Plan(render_s=0.2, fails=[2])) as emu, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIMLAPI_API_KEY", "sk-0123456789abcdef")
         run_cli("run", str(folder / "job.yaml"), "--out", str(folder / "out"), "--set", "api.provider=aimlapi",
-                "--set", f"api.base_url={emu.base_url}", "--set", "poll.interval_s=0.1", code=1)  # fmt: skip
+                "--set", f"api.base_url={emu.base_url}", "--set", "poll.interval_s=0.1",
+                "--set", "inspect.wait_s=60", code=1)  # fmt: skip
     return folder
 
 

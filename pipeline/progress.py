@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from typing import Any, TextIO
 
 import click
@@ -21,6 +22,7 @@ from pipeline.run import Quote, RunWatcher
 from pipeline.stages import RunContext
 from pipeline.state import Overview
 from pipeline.tally import Tally
+from pipeline.trouble import Trouble
 
 __all__ = ["Progress"]
 
@@ -77,6 +79,7 @@ class Progress(RunWatcher):
         self._bar: tqdm[Any] | None = None
         self._context: RunContext | None = None
         self._tally: Tally | None = None
+        self._trouble = Trouble()
         self._overview: Overview | None = None
         self._reading = Reading(quiet=quiet, stream=self._stream)
         self._said_times: dict[str, int] = {}
@@ -128,8 +131,9 @@ class Progress(RunWatcher):
     def started(self, context: RunContext) -> None:
         """Begin to show: from where the job stands, not from nothing."""
         self._context = context
+        self._trouble.patience_s = context.outage.patience_s
         if self._overview is not None:
-            self._tally = Tally(context, self._overview)
+            self._tally = Tally(context, self._overview, self._trouble)
         if self._stream.isatty() and not self._quiet and self._tally is not None:
             self._bar = tqdm(
                 desc=self._fitted(self._tally.standing()),
@@ -151,6 +155,7 @@ class Progress(RunWatcher):
         """Tell what people should know at once, and count the rest."""
         if self._tally is not None:
             self._tally.take(event)
+        self._say_trouble(self._trouble.take(event))
         form = self._told.get(event.action)
         if form is None:
             return
@@ -177,6 +182,8 @@ class Progress(RunWatcher):
     def _show(self) -> None:
         if self._context is None or self._tally is None:
             return
+        if self._trouble.is_outage and not self._context.outage.failures:
+            self._say_trouble(self._trouble.answered(time.time()))  # by a poll, which is no event
         standing = self._tally.standing()
         if self._bar is not None:
             self._bar.n = standing.counts[Status.DONE]
@@ -186,6 +193,10 @@ class Progress(RunWatcher):
             if words != self._last_line:
                 self._say(words)
                 self._last_line = words
+
+    def _say_trouble(self, words: str) -> None:
+        if words:
+            self._say(words, always=self._trouble.is_outage)
 
     def _fitted(self, standing: Standing) -> str:
         """The words first: the bar takes what they leave, and some columns if that is little."""

@@ -25,6 +25,7 @@ class Standing:
     left_s: float | None
     stopping: bool = False
     looking: bool = False
+    trouble: str = ""
 
     @property
     def total(self) -> int:
@@ -56,6 +57,8 @@ def _by_weight(now: Standing) -> list[tuple[int, str]]:
     """(place in the line, text), what matters most first."""
     counts = now.counts
     parts = [(0, f"{counts[Status.DONE]:,} of {now.total:,} done")]
+    if now.trouble:
+        parts.append((10, now.trouble))
     if now.looking:
         parts.append((10, "looking at the last clips"))
     if counts[Status.FAILED]:

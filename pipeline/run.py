@@ -17,7 +17,16 @@ from typing import Any, Protocol
 from pipeline.api import ApiClient
 from pipeline.budget import Budget
 from pipeline.clip import Status
-from pipeline.errors import ConfigError, KeyRefused, NotConfirmed, OutOfCredits, RequestFailed, StopRun, Unreachable
+from pipeline.errors import (
+    ConfigError,
+    KeyRefused,
+    NotConfirmed,
+    NotSent,
+    OutOfCredits,
+    RequestFailed,
+    StopRun,
+    Unreachable,
+)
 from pipeline.events import EventHook, Events, RunLog
 from pipeline.exit_code import ExitCode
 from pipeline.job import Job, Opened, Wishes
@@ -214,8 +223,13 @@ async def _render(
 async def _quote(context: RunContext, watcher: RunWatcher) -> None:
     """Say what the run is about to spend, and whether the account can pay for it; then ask."""
     balance_usd = None
-    with suppress(RequestFailed, TimeoutError):  # the balance is a courtesy: without it the run goes on
+    try:
         balance_usd = await asyncio.wait_for(context.api.balance_usd(), BALANCE_TIMEOUT_S)
+    except (RequestFailed, TimeoutError) as error:  # the balance is a courtesy: without it the run goes on
+        if isinstance(error, NotSent | TimeoutError):
+            words = str(error) or f"no answer within {BALANCE_TIMEOUT_S:g} s"
+            context.tell("no_quote", message=words)
+            context.unanswered(words)
     quote = Quote(*context.state.pending_estimate(), balance_usd)
     context.tell("quote", rows=quote.rows, estimated_usd=round(quote.estimated_usd, 4), balance_usd=balance_usd)
     if quote.shortfall_usd:

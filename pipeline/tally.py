@@ -11,6 +11,7 @@ from pipeline.events import Event
 from pipeline.progress_line import Standing
 from pipeline.stages import RunContext
 from pipeline.state import Overview, StateView
+from pipeline.trouble import Trouble
 
 __all__ = ["Tally"]
 
@@ -24,10 +25,12 @@ class Tally:
     Args:
         context: the run's shared things.
         overview: the job before this run.
+        trouble: what stands between the run and the API; it gets the events from elsewhere.
     """
 
-    def __init__(self, context: RunContext, overview: Overview) -> None:
+    def __init__(self, context: RunContext, overview: Overview, trouble: Trouble) -> None:
         self._context = context
+        self._trouble = trouble
         self._overview = overview
         self._spent_usd = overview.spent_usd
         self._done_s = overview.done_s
@@ -74,6 +77,8 @@ class Tally:
         then, polls, received = self._samples[0]
         passed = max(0.5, now - then)
         in_flight = counts[Status.RENDERING] + counts[Status.SUBMITTING]
+        # A full window is how a run that was throttled goes on: nothing is the matter.
+        held = self._trouble.is_outage or in_flight < context.pace.window.size
         waiting = 0 if context.stop_reason else counts[Status.PENDING]
         return Standing(
             counts=counts,
@@ -85,7 +90,10 @@ class Tally:
             limit=context.pace.window.size,
             polls_per_s=(context.polls - polls) / passed,
             bytes_per_s=(context.bytes_received - received) / passed,
-            left_s=self._eta.left_s(time.time(), waiting, max(context.pace.window.size, in_flight)),
+            left_s=None
+            if self._trouble.is_outage
+            else self._eta.left_s(time.time(), waiting, max(context.pace.window.size, in_flight)),
+            trouble=self._trouble.words(time.time()) if held else "",
             stopping=context.stop_reason is not None,
             looking=not (in_flight or waiting or counts[Status.DOWNLOADING]),
         )

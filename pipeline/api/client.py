@@ -7,6 +7,7 @@ API's own address and no further: redirects are not followed, and downloads have
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Self, TypeVar
@@ -185,9 +186,18 @@ class ApiClient:
 
     def _words(self, error: BaseException) -> str:
         words = one_line(str(error) or type(error).__name__, 200)
+        if isinstance(error, aiohttp.ClientConnectorError):
+            words = one_line(f"no connection to {error.host}:{error.port}: {_why(error.os_error)}", 200)
         if isinstance(error, TimeoutError) and not str(error):
             words = "timed out"
         return self._without_key(words)
+
+
+def _why(error: OSError) -> str:
+    """The system's words for it, where it is the system's: names that aren't known and TLS have words of their own."""
+    if isinstance(error, ConnectionError | TimeoutError) and error.errno:
+        return os.strerror(error.errno)
+    return error.strerror or str(error) or type(error).__name__
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:

@@ -30,6 +30,10 @@ class JobCall:
     verbose: bool
     command: str
 
+    def again(self, name: str) -> str:
+        """The whole words of another command about this job, for people to type."""
+        return self.command.replace("{}", name, 1)
+
 
 def job_command(command: Callable[..., None]) -> click.Command:
     """A command with a JOB and the options that all of these have; it gets them as a ``JobCall``."""

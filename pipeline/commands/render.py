@@ -17,7 +17,7 @@ from pipeline.after_run import after_run, telling_of_errors
 from pipeline.clip import FailureCode, Status
 from pipeline.commands.job_command import JobCall, job_command
 from pipeline.exit_code import ExitCode
-from pipeline.job import Job, Wishes
+from pipeline.job import Wishes
 from pipeline.pacing.hours import parse_time
 from pipeline.progress import Progress
 from pipeline.remedies import FAILURES, NOTES
@@ -112,7 +112,7 @@ def _print_summary(call: JobCall, result: RunResult, report: Path | None) -> Non
     parts += [f"{rows[status]} {status}" for status in Status if rows[status] and status is not Status.DONE]
     click.echo(f"{', '.join(parts)}; {overview.spent_usd:.2f} USD spent of about {overview.estimated_usd:.2f}")
     if rows[Status.FAILED] or rows[Status.UNCONFIRMED]:
-        _print_failures(job)
+        _print_failures(call)
     with StateView(job.state_path) as view:
         marked, noted = view.marked(), view.noted()
     if marked:
@@ -126,20 +126,20 @@ def _print_summary(call: JobCall, result: RunResult, report: Path | None) -> Non
     if report:
         click.echo(f"report: {report}")
     if result.exit_code is ExitCode.INTERRUPTED:
-        click.echo(f"interrupted; nothing is lost: avatar-batch run {job.manifest} goes on from here")
+        click.echo(f"interrupted; nothing is lost: {call.again('run')} goes on from here")
     elif result.stop_reason is not None:
         click.echo(f"stopped early: {result.stop_reason}")
 
 
-def _print_failures(job: Job) -> None:
+def _print_failures(call: JobCall) -> None:
     shown: Counter[FailureCode] = Counter()
-    with StateView(job.state_path) as view:
+    with StateView(call.job.state_path) as view:
         for record in view.bad_records():
             shown[record.error_code or FailureCode.SERVER] += 1
             if shown.total() <= SHOWN_FAILURES:
                 click.echo(f"  {record.id}: {record.error_code}: {record.error_message}")
     if shown.total() > SHOWN_FAILURES:
-        click.echo(f"  … and {shown.total() - SHOWN_FAILURES} more: avatar-batch status {job.manifest}")
+        click.echo(f"  … and {shown.total() - SHOWN_FAILURES} more: {call.again('status')}")
     for code, count in shown.most_common():
         click.echo(f"{count} {code}: {FAILURES[code].todo}")
-    click.echo(f"take failed rows up again with: avatar-batch retry {job.manifest}")
+    click.echo(f"take failed rows up again with: {call.again('retry')}")

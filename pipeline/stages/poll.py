@@ -141,7 +141,7 @@ class PollStage:
         except Throttled as error:
             context.outage.answered()
             context.pace.requests.refused(context.now(), error.retry_after_s)
-            context.tell("poll_throttled", item.clip, message=str(error))
+            context.tell("poll_throttled", item.clip, message=str(error), retry_after_s=error.retry_after_s)
             self._again(item)
         except (NotSent, ServerTrouble) as error:
             item.failures += 1

@@ -141,7 +141,10 @@ class SubmitStage:
             context.outage.answered()
             context.pace.refused(context.now(), self._busy() - 1, error.retry_after_s)
             await context.state.take_back(clip, forget=True)
-            context.tell("throttled", clip, message=str(error), request_id=request_id, window=context.pace.window.size)
+            context.tell(
+                "throttled", clip, message=str(error), request_id=request_id, window=context.pace.window.size,
+                retry_after_s=error.retry_after_s,
+            )  # fmt: skip
         elif isinstance(error, NotSent):
             context.pace.failed(context.now())
             await context.state.take_back(clip, forget=True)

@@ -64,7 +64,28 @@ def test_a_pipe_gets_plain_lines(command: list[str], tmp_path: Path) -> None:
     assert b"\r" not in done.stdout + done.stderr
     assert b"\x1b" not in done.stdout + done.stderr
     assert len(done.stderr.splitlines()) < 12
+    assert b"the API takes no more for now" in done.stderr
     assert done.stdout.splitlines()[0].startswith(b"1")
+
+
+def test_an_api_that_is_not_there_is_told_at_once_and_tried_again(command: list[str], tmp_path: Path) -> None:
+    nowhere = [*command, "--set", "api.base_url=http://127.0.0.1:1", "--set", "retry.base_s=0.1"]
+    with subprocess.Popen(nowhere, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ(), cwd=tmp_path) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        assert b"12 to render" in run.stderr.readline()
+        assert b"the API can't be reached (no connection to 127.0.0.1:1: Connection refused)" in run.stderr.readline()
+        log = tmp_path / "out" / "run.log"
+        deadline = time.monotonic() + 20
+        while log.read_text().count("unreachable") < 3:  # it goes on trying
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        last = run.stdout.read().decode()
+        assert "API down for" in run.stderr.read().decode()
+        assert run.wait(30) == 130
+    # What it says to type is the whole command, not one that would meet another provider.
+    assert f"avatar-batch run {tmp_path / 'job.yaml'} --out {tmp_path / 'out'} --set api.provider=aimlapi" in last
 
 
 def rows_done(out: Path) -> int:

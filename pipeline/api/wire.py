@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from uuid import uuid4
 
@@ -50,6 +52,7 @@ BILLING_PATH = "/v2/billing"
 TRANSACTIONS_PATH = "/v2/billing/transactions"
 CREDITS_PER_USD = 2_000_000
 MOST_NOTES, MOST_NOTE_CHARS = 8, 200
+LONGEST_WAIT_S = 86_400.0
 
 KNOWN_UNFINISHED = frozenset({"queued", "generating", "waiting", "active"})
 _ID = re.compile(r"[\x21-\x7e]{1,512}")
@@ -380,11 +383,27 @@ def _header_cost_usd(headers: Mapping[str, str]) -> float | None:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """What the server asks to wait: seconds, or until a date; more than a day is none of its business."""
+    until = _date(headers.get("retry-after", ""))
+    if until is not None:
+        # By the server's own clock where it tells that: this machine's may be wrong.
+        now = _date(headers.get("date", "")) or datetime.now(UTC)
+        seconds = max(0.0, (until - now).total_seconds())
+        return seconds if seconds <= LONGEST_WAIT_S else None
     for name in ("retry-after", "ratelimit-reset", "x-ratelimit-reset"):
         try:
             seconds = float(headers[name])
         except (KeyError, ValueError):
             continue
-        if 0 <= seconds <= 86_400:
+        if 0 <= seconds <= LONGEST_WAIT_S:
             return seconds
     return None
+
+
+def _date(text: str) -> datetime | None:
+    """An HTTP date (RFC 9110), or None."""
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, IndexError, TypeError, OverflowError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

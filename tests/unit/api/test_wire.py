@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -160,6 +162,11 @@ def test_a_submit_that_was_not_taken_has_its_remedy_and_says_why(
         ({}, None), ({"retry_after": "7"}, 7.0), ({"retry_after": "0"}, 0.0), ({"ratelimit_reset": "3"}, 3.0), ({"x_ratelimit_reset": "2.5"}, 2.5),
         ({"retry_after": "1", "ratelimit_reset": "9"}, 1.0), ({"retry_after": "soon"}, None), ({"retry_after": "-1"}, None), ({"retry_after": "nan"}, None),
         ({"retry_after": "1e9"}, None), ({"x_ratelimit_reset": "1800000000"}, None), ({"retry_after": "x", "ratelimit_reset": "4"}, 4.0),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 30.0),
+        ({"retry_after": "Wed, 21 Oct 2026 07:27:00 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 0.0),
+        ({"retry_after": "Wednesday, 21-Oct-26 07:28:30 GMT", "date": "Wed Oct 21 07:28:00 2026"}, 30.0),
+        ({"retry_after": "Sat, 24 Oct 2026 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"retry_after": "Wed, 21 Oct 2026 27:28:30 GMT", "date": "x", "ratelimit_reset": "4"}, 4.0),
     ],
 )  # fmt: skip
 def test_a_wait_that_the_server_asks_for_is_kept(headers: dict[str, str], seconds: float | None) -> None:
@@ -167,6 +174,13 @@ def test_a_wait_that_the_server_asks_for_is_kept(headers: dict[str, str], second
         with pytest.raises(Throttled) as caught:
             decipher(429, *answer(LEGACY, **headers))
         assert caught.value.retry_after_s == seconds
+
+
+def test_a_date_without_the_servers_clock_is_held_against_ours() -> None:
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    with pytest.raises(Throttled) as caught:
+        decipher_submit(429, *answer(LEGACY, retry_after=soon))
+    assert caught.value.retry_after_s == pytest.approx(60, abs=5)
 
 
 # --- retrieve ----------------------------------------------------------------------------------------------------

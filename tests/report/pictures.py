@@ -1,4 +1,7 @@
-"""The README's pictures, made by the project itself: ``python -m tests.report.pictures`` renders the demo and looks at it."""
+"""The README's pictures, made by the project itself: ``python -m tests.report.pictures`` renders the demo and looks at it.
+
+``python -m tests.report.pictures terminal`` makes those of the terminal only.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,8 @@ def main() -> None:
         for name, lines in (("terminal-running", middle), ("terminal", seen.screen.text)):
             shown = [line for line in prompt + lines if line]
             (PICTURES / f"{name}.svg").write_text(as_svg(COMMAND, shown, COLUMNS), encoding="utf-8")
-        asyncio.run(look_at_report(scratch))
+        if sys.argv[1:] != ["terminal"]:
+            asyncio.run(look_at_report(scratch))
     for path in sorted(PICTURES.iterdir()):
         sys.stdout.write(f"{path}\n")
 

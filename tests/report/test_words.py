@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -11,11 +12,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 import yaml
 
-from pipeline.cli import COMMANDS
+from pipeline.cli import COMMANDS, cli
 from pipeline.clip import FailureCode, Status
 from pipeline.inspection import Mark
 from pipeline.remedies import FAILURES, MARKS, NOTE, NOTES
@@ -159,10 +161,21 @@ def test_every_remedy_names_a_command_that_there_is(remedy: object) -> None:
     assert command in COMMANDS
 
 
-@pytest.mark.parametrize("name", PAGES)
+def test_every_command_of_the_readme_is_one_that_there_is() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^avatar-batch .*", text, re.MULTILINE)
+    assert len(lines) >= 9
+    for line in lines:
+        _, name, *words = shlex.split(line.partition(" > ")[0], comments=True)
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None, line
+        command.make_context(name, words)  # an option that there is not, is an error
+
+
+@pytest.mark.parametrize("name", ["../README", *PAGES])
 def test_every_link_of_a_page_leads_somewhere(name: str) -> None:
     for target, anchor in re.findall(r"\]\((?!https?:)([\w./-]*)(?:#([\w-]+))?\)", page(name)):
-        path = ROOT / "docs" / (target or f"{name}.md")
+        path = (ROOT / "docs" / f"{name}.md").parent / target if target else ROOT / "docs" / f"{name}.md"
         assert path.exists(), target
         if anchor:
             headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)

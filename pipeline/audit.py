@@ -140,7 +140,7 @@ def _judge(audit: Audit, attempts: Mapping[str, Attempt], billed: Mapping[str, l
         # A complete clip is only followed by another when the user asked for that.
         unasked = [attempt for attempt in paid if attempt.fate != "completed"]
         if len(paid) > 1 and unasked:
-            message = f"{len(paid)} of its submits were charged, {len(unasked)} of them of unknown fate when it was sent again"
+            message = f"{len(paid)} of its submits were charged, {len(unasked)} of them of unknown fate when it was sent again: ask the provider about those"
             audit.findings.append(Finding("charged_twice", row, 0.0, message))
         audit.rendered_again += max(0, len(paid) - 1)
 
@@ -165,7 +165,9 @@ async def audit_job(job: Job, api_key: str) -> Audit:
         UsageError: there is no state file, no key, or the books can't be read now.
     """
     if not job.state_path.exists():
-        raise UsageError(f"{job.state_path} isn't there: there is nothing to audit yet")
+        raise UsageError(
+            f"{job.state_path} isn't there: there is nothing to audit yet, start the job with `avatar-batch run`"
+        )
     with closing(connect_reader(job.state_path)) as db:
         attempts, first, tag = _attempts(db, job.out)
     async with AsyncExitStack() as stack:
@@ -174,7 +176,7 @@ async def audit_job(job: Job, api_key: str) -> Audit:
             base_url, _ = await stack.enter_async_context(local_studio(job.out / ".studio", job.settings))
             api_key = ""
         elif not api_key:
-            raise ConfigError("no API key: set AIMLAPI_API_KEY")
+            raise ConfigError("no API key: set AIMLAPI_API_KEY to the key that the job was run with")
         api = await stack.enter_async_context(ApiClient(base_url, api_key, job.settings.api.timeout_s))
         charges = await _charges(api, first)
         log: dict[str, LogEntry] = {}

@@ -57,8 +57,10 @@ class _Commands(click.Group):
 def cli() -> None:
     """Render hundreds of talking-avatar clips overnight: nothing paid twice, nothing paid lost.
 
-    JOB is a manifest: a .yaml, .yml or .csv file with a row a clip. Without an API key clips are rendered by the
-    local studio, free of charge. Start with:  avatar-batch run jobs/demo.yaml
+    JOB is a manifest: a .yaml, .yml or .csv file with a row a clip. Clips are rendered by the local studio, free of
+    charge, unless a --config such as configs/aimlapi.yaml names the paid API.
+
+    Start with:  avatar-batch run jobs/demo.yaml
     """
 
 

@@ -79,7 +79,7 @@ def _convert(values: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         try:
             models[name] = msgspec.convert({"name": name, **value}, Model)
         except msgspec.ValidationError as error:
-            raise ConfigError(f"models.{name}: {error} (see the model catalogue in the docs)") from None
+            raise ConfigError(f"models.{name}: {error} (see Models in docs/configuration.md)") from None
     return MappingProxyType(models)
 
 
@@ -102,7 +102,7 @@ def extended_catalogue(changes: Mapping[str, Any]) -> Catalogue:
     merged: dict[str, Mapping[str, Any]] = dict(_builtin_values())
     for name, change in changes.items():
         if not isinstance(change, Mapping):
-            raise ConfigError(f"models.{name}: expected a mapping of values, got {change!r}")
+            raise ConfigError(f"models.{name}: expected values such as price_usd_per_s, got {change!r}")
         base: Mapping[str, Any] = merged.get(name, merged["klingai/avatar-pro"])
         nested = {
             key: {**base[key], **change[key]} if isinstance(change.get(key), Mapping) else change.get(key, base[key])

@@ -39,9 +39,13 @@ def job_command(command: Callable[..., None]) -> click.Command:
     """A command with a JOB and the options that all of these have; it gets them as a ``JobCall``."""
 
     @click.argument("job", type=click.Path(path_type=Path))
-    @click.option("--config", type=click.Path(path_type=Path), help="Settings, a YAML file (see configs/).")
+    @click.option(
+        "--config", type=click.Path(path_type=Path), help="Settings, a YAML file such as configs/aimlapi.yaml."
+    )
     @click.option("--out", type=click.Path(path_type=Path), help="Where clips and state go [out/<JOB's stem>].")
-    @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting by its dotted key.")
+    @click.option(
+        "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting, such as poll.interval_s=5."
+    )
     @click.option("--verbose", is_flag=True, help="Tell each step of each row.")
     @click.option("--quiet", is_flag=True, help="Tell only what went wrong.")
     @wraps(command)

@@ -22,7 +22,10 @@ __all__ = ["check", "export", "plan", "status", "status_json"]
 
 @job_command
 def check(call: JobCall) -> None:
-    """Read and validate the manifest, the media and the config; no network, nothing spent."""
+    """Validate the manifest, the media and the config; nothing is sent.
+
+    Every problem is told at once, with its line and what to do. Next: `plan`, then `run`.
+    """
     checked = call.job.check(Reading(quiet=call.quiet).rows_read)
     if not call.quiet:
         unknown = f" ({checked.unknown_length} voices are links of unknown length)" if checked.unknown_length else ""
@@ -35,7 +38,10 @@ def check(call: JobCall) -> None:
 @job_command
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def plan(call: JobCall, as_json: bool) -> None:
-    """Check, then tell what a run would do: rows by status, seconds of video, USD, hours."""
+    """Tell what a run would do: rows by status, video, USD, hours.
+
+    It checks first, and sends nothing. Next: `run`, with --budget where money is at stake.
+    """
     made = make_plan(call.job)
     for line in [json.dumps(made.as_json())] if as_json else made.lines():
         click.echo(line)
@@ -44,7 +50,10 @@ def plan(call: JobCall, as_json: bool) -> None:
 @job_command
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for scripts.")
 def status(call: JobCall, as_json: bool) -> None:
-    """Counts, spend and failures from the state file; works beside a running run."""
+    """Tell counts, spend and failures; works beside a running run.
+
+    Next: `report` shows why rows failed and what to do, `watch` shows it live.
+    """
     with StateView(call.job.state_path) as view:
         if as_json:
             for text in status_json(call.job, view):
@@ -80,7 +89,10 @@ def status_json(job: Job, view: StateView) -> Iterator[str]:
 @job_command
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", help="CSV, or JSON Lines.")
 def export(call: JobCall, form: str) -> None:
-    """Results as CSV or JSON Lines, to standard output."""
+    """Write results as CSV or JSON Lines to standard output.
+
+    A row a clip: status, file, cost, error, marks and your meta_ fields. Next: send it to a file with >.
+    """
     with StateView(call.job.state_path) as view:
         if form == "csv":
             _export_csv(view)

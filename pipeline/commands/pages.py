@@ -16,7 +16,11 @@ __all__ = ["report", "watch"]
 @job_command
 @click.option("--no-look", is_flag=True, help="Don't look at clips that no run has looked at.")
 def report(call: JobCall, no_look: bool) -> None:
-    """Write OUT/report.html: what is done, what failed and why, what it cost, which clips look wrong."""
+    """Write OUT/report.html: what failed and why, cost, every clip.
+
+    It works beside a run, and looks first at clips that no run has looked at. Next: open it in a browser; its
+    tick-boxes make the command that renders rows again.
+    """
     if not no_look:
         look_at_rest(call.job, Reading(quiet=call.quiet).clips_seen)
     path = write_report(call.job, call.command)
@@ -29,5 +33,9 @@ def report(call: JobCall, no_look: bool) -> None:
 @click.option("--port", default=8766, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
 @click.option("--token", default="", help="What a browser must bring [beyond loopback: one is made up].")
 def watch(call: JobCall, host: str, port: int, token: str) -> None:
-    """The report as a live page beside a run, on this machine's loopback; it reads and never writes."""
+    """Show the report as a live page beside a run; it only reads.
+
+    Next: open the address that it prints. From a phone: --host 0.0.0.0, and the token that the address then holds.
+    Ctrl-C ends the page, not the run.
+    """
     serve_watch(call.job, call.command, host=host, port=port, token=token, tell=click.echo)

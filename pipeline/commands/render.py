@@ -65,7 +65,13 @@ def _run_options(command: _F) -> _F:
 @job_command
 @_run_options
 def run(call: JobCall, yes: bool, **wishes: Any) -> None:
-    """Render every row that is not done yet, and go on with what an earlier run left."""
+    """Render every row that is not done yet; resume an earlier run.
+
+    On the local studio, free of charge, unless --config or --set names the paid API. Ctrl-C is safe at any time:
+    running again goes on. Next: look at OUT/report.html, then `retry` what failed.
+
+    Exit codes: 0 all done, 1 rows failed, 2 fix the call, 3 stopped early, 130 interrupted.
+    """
     _render(call, Wishes(**wishes), yes)
 
 
@@ -76,6 +82,7 @@ def retry(call: JobCall, ids: tuple[str, ...], yes: bool, **wishes: Any) -> None
     """Take up failed rows (or the rows named by ID), then run.
 
     What is paid for is fetched again, not bought again. A row that is done is rendered again when it is named.
+    Next: OUT/report.html says what to do about rows that fail again.
     """
     _render(call, Wishes(retry=True, retry_ids=ids, **wishes), yes)
 
@@ -108,9 +115,10 @@ def _warn(line: str) -> None:
 def _print_summary(call: JobCall, result: RunResult, report: Path | None) -> None:
     job = call.job
     rows, overview = result.overview.rows, result.overview
+    free = " (as it would be: the local studio is free)" if job.settings.api.provider == "local" else ""
     parts = [f"{rows[Status.DONE]} of {overview.total} done"]
     parts += [f"{rows[status]} {status}" for status in Status if rows[status] and status is not Status.DONE]
-    click.echo(f"{', '.join(parts)}; {overview.spent_usd:.2f} USD spent of about {overview.estimated_usd:.2f}")
+    click.echo(f"{', '.join(parts)}; {overview.spent_usd:.2f} USD spent of about {overview.estimated_usd:.2f}{free}")
     if rows[Status.FAILED] or rows[Status.UNCONFIRMED]:
         _print_failures(call)
     with StateView(job.state_path) as view:

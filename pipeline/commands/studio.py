@@ -19,15 +19,25 @@ __all__ = ["frames", "serve"]
 
 @click.command()
 @click.argument("clip", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("-o", "--output", default=Path("sheet.png"), show_default=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    help="The picture to write.",
+    default=Path("sheet.png"),
+    show_default=True,
+    type=click.Path(path_type=Path),
+)
 @click.option("--columns", default=4, show_default=True, type=click.IntRange(1, 20), help="Frames beside each other.")
 @click.option("--rows", default=3, show_default=True, type=click.IntRange(1, 50), help="Frames below each other.")
 def frames(clip: Path, output: Path, columns: int, rows: int) -> None:
-    """A contact sheet of a clip's frames, evenly spaced, each with its time."""
+    """Draw a contact sheet of a clip's frames, each with its time.
+
+    Next: open the picture, sheet.png unless -o names another.
+    """
     try:
         count = contact_sheet(clip, output, columns=columns, rows=rows)
     except ValueError as error:
-        raise UsageError(one_line(str(error))) from None
+        raise UsageError(f"{one_line(str(error))}: name a clip that plays") from None
     click.echo(f"{count} frames: {output}")
 
 

@@ -103,7 +103,7 @@ def read_yaml(path: Path, problems: Problems) -> Iterator[RawRow]:
             line=mark.line + 1 if mark else 0,
         )
     except yaml.YAMLError as error:
-        problems.add(f"isn't valid YAML ({error})")
+        problems.add(f"isn't valid YAML ({error}): check indentation, quotes and colons")
     finally:
         if text.broken is not None:
             problems.add(str(text.broken), line=text.broken.line)
@@ -164,14 +164,14 @@ class _Reader:
     def _top_level(self, name: str, line: int, node: _Node, *, rows_seen: bool) -> None:
         if name == "version":
             if not (isinstance(node, _Scalar) and node.text == "1"):
-                self._problems.add("version: this program reads version 1", line=line)
+                self._problems.add("version: this program reads version 1: write `version: 1`", line=line)
         elif name == "defaults":
             if rows_seen:
-                self._problems.add("defaults: must stand before rows:", line=line)
+                self._problems.add("defaults: must stand before rows: move it up", line=line)
             elif isinstance(node, _Mapping):
                 self._defaults, _ = self._fields(node)
                 if "id" in self._defaults:
-                    self._problems.add("defaults: an id belongs to a row", line=line)
+                    self._problems.add("defaults: an id belongs to a row: move it there", line=line)
             elif not (isinstance(node, _Scalar) and node.value is None) and not isinstance(node, _Broken):
                 self._problems.add("defaults: expected fields, such as `prompt: …`", line=line)
         else:
@@ -243,7 +243,9 @@ class _Reader:
             raise TypeError(event)
         if depth >= MAX_DEPTH:
             self._skip_collection(line)
-            self._problems.add("nested too deeply", line=line)
+            self._problems.add(
+                "nested too deeply: a field is text, and options are fields and lists of text", line=line
+            )
             return _Broken(line)
         tagged = self._has_tag(event)
         node = self._mapping(line, depth) if isinstance(event, MappingStartEvent) else self._sequence(line, depth)
@@ -257,7 +259,7 @@ class _Reader:
             value = self._node(next(self._events), depth + 1)
             if not isinstance(key, _Scalar):
                 if not isinstance(key, _Broken):
-                    self._problems.add("a field's name must be text", line=key.line)
+                    self._problems.add("a field's name must be text: write `name: value`", line=key.line)
             elif key.text in seen:
                 self._problems.add(
                     f"{key.text}: stands twice (first on line {seen[key.text]}): keep one", line=key.line

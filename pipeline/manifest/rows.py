@@ -285,7 +285,7 @@ def _wrong_with_place(text: str) -> str:
         except ValueError:
             sound = False
         if not sound or any(character.isspace() for character in text) or len(text) > MAX_URL_CHARS:
-            return f"{text[:80]!r} isn't a URL that can be fetched"
+            return f"{text[:80]!r} isn't a URL that can be fetched: check the link"
         if parts.username or parts.password:
             return "a URL with a password in it: give a link that works without"
         return ""

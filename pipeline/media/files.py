@@ -31,5 +31,5 @@ def size_of_regular(path: Path) -> int:
     """
     if not path.is_file():
         # A pipe or a device would hang or never end.
-        raise BadMedia("isn't a file") if path.exists() else FileNotFoundError(path)
+        raise BadMedia("isn't a file: check the path") if path.exists() else FileNotFoundError(path)
     return path.stat().st_size

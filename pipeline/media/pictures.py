@@ -35,7 +35,9 @@ def look_at_picture(path: Path) -> Picture:
             with Image.open(path, formats=_FORMATS) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
-                    raise BadMedia(f"{width}x{height} pixels are more than {MAX_PIXELS // 1_000_000} megapixels")
+                    raise BadMedia(
+                        f"{width}x{height} pixels are more than {MAX_PIXELS // 1_000_000} megapixels: make it smaller"
+                    )
                 # A phone's MPO is a JPEG with more pictures behind the first.
                 kind = {"MPO": "JPEG"}.get(image.format or "", image.format or "unknown")
                 picture = Picture(kind.lower(), width, height, size_bytes, digest_of(path))
@@ -44,7 +46,7 @@ def look_at_picture(path: Path) -> Picture:
     except BadMedia:
         raise
     except Image.DecompressionBombError:
-        raise BadMedia("is a decompression bomb: far too many pixels") from None
+        raise BadMedia("is a decompression bomb: far too many pixels; give another picture") from None
     except UnidentifiedImageError:
         raise BadMedia("isn't a picture that can be read: give a JPEG, PNG or WEBP file") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, TypeError) as error:

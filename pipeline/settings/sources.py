@@ -198,6 +198,6 @@ def _check(settings: Settings) -> None:
         if parts.username or parts.password:
             raise ConfigError("api.base_url must not hold a password: the key comes from AIMLAPI_API_KEY")
         if parts.query or parts.fragment:
-            raise ConfigError("api.base_url must not hold a query or a fragment")
+            raise ConfigError("api.base_url must not hold a query or a fragment: leave out what follows ? or #")
     if settings.retry.max_s < settings.retry.base_s:
         raise ConfigError("retry.max_s is smaller than retry.base_s: make it at least as large")

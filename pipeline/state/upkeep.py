@@ -75,7 +75,7 @@ def known_ids(db: sqlite3.Connection, ids: Iterable[str]) -> None:
         if not db.execute("SELECT 1 FROM clips WHERE id = ? AND NOT dropped", (row_id,)).fetchone()
     ]  # fmt: skip
     if unknown:
-        raise UsageError(f"no row of this job: {', '.join(unknown)}; `avatar-batch status` lists them")
+        raise UsageError(f"no row of this job: {', '.join(unknown)}; `avatar-batch export` lists them")
 
 
 def retry(db: sqlite3.Connection, ids: Sequence[str]) -> Retried:

@@ -321,3 +321,14 @@ def test_a_reader_that_leaves_ends_it_quietly(folder: Path) -> None:
 
     assert b"Traceback" not in done.stderr
     assert b"BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize("command", list(cli.COMMANDS))
+def test_every_help_says_what_to_do_next(run: Run, command: str) -> None:
+    _, out, _ = run(command, "--help")
+
+    assert "Next:" in out or command == "serve"  # which tells how a run is pointed at it
+
+
+def test_no_line_of_the_list_of_commands_is_cut_off(run: Run) -> None:
+    assert "..." not in run("--help")[1].partition("Commands:")[2]

@@ -145,7 +145,7 @@ def test_a_pipe_is_no_media_and_does_not_hang(read: Read, folder: Path) -> None:
 
     _, problems = read(yaml_row(image="pipe.png"))
 
-    assert texts(problems) == ["image: pipe.png: isn't a file"]
+    assert texts(problems) == ["image: pipe.png: isn't a file: check the path"]
 
 
 def test_a_picture_for_a_voice_and_a_voice_for_a_picture(read: Read) -> None:

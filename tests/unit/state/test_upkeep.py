@@ -135,7 +135,7 @@ def test_unknown_ids_are_named_at_once(path: Path) -> None:
     take(path, rows_named(["one", "two"]))
     with written(path) as db:
         known_ids(db, ["one", "two"])
-        with pytest.raises(UsageError, match=r"no row of this job: three, four; `avatar-batch status` lists them"):
+        with pytest.raises(UsageError, match=r"no row of this job: three, four; `avatar-batch export` lists them"):
             retry(db, ["one", "three", "four"])
 
 

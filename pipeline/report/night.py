@@ -106,6 +106,9 @@ class Gatherer:
         began = min((span.submitted_at for span in spans), default=None)
         ends = [span.ended_at for span in spans if span.ended_at is not None] + seen.finished + seen.failed
         running = is_held(self._job.out)
+        # What is in flight while no run watches says nothing of the night, and would squeeze it day by day.
+        known = [*ends, *(span.submitted_at for span in spans), self._log.last]
+        until = now if running else min(now, max(known))
         return Night(
             name=self._job.name,
             manifest=str(self._job.manifest),
@@ -124,7 +127,7 @@ class Gatherer:
             groups=_groups(cards, self._command),
             cards=cards,
             hidden=overview.total - len(cards),
-            timeline=draw(spans, seen.finished, seen.failed, self._log.refusals, now),
+            timeline=draw(spans, seen.finished, seen.failed, self._log.refusals, until),
             provider=view.provider(),
             log=self._job.out / "run.log",
             state=self._job.state_path,

@@ -23,6 +23,7 @@ class RunLogDigest:
         refusals: when the API said that there were too many requests.
         stop: the words with which the latest run stopped early; empty if it did not.
         ended: whether the latest run came to its end.
+        last: when the latest of these things happened.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class RunLogDigest:
     refusals: list[float] = field(default_factory=list)
     stop: str = ""
     ended: bool = False
+    last: float = 0.0
     _offset: int = 0
 
     def read(self) -> None:
@@ -53,6 +55,7 @@ class RunLogDigest:
             action = event["action"]
         except (ValueError, KeyError, TypeError):
             return
+        self.last = max(self.last, at)
         if action == "start":
             self.starts.append(at)
             self.stop, self.ended = "", False

@@ -103,7 +103,7 @@ def draw(
     Args:
         spans: all submits.
         finished, failed, refusals: when rows were done, failed, were refused.
-        now: where what is still in flight ends for the time being.
+        now: where what is still in flight ends for the time being; the last that is known, if no run is at work.
     """
     flights = [
         (span.submitted_at, now if span.ended_at is None else max(span.ended_at, span.submitted_at + 0.001))

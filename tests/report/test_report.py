@@ -165,6 +165,15 @@ def test_days_of_nothing_are_taken_out() -> None:
     assert LEFT + 400 < drawn.breaks[0] < LEFT + 500
 
 
+def test_a_night_that_was_interrupted_is_not_squeezed_by_the_day_after(tmp_path: Path) -> None:
+    out = make_night(tmp_path / "cut", [Fate(), Fate(), Fate("rendering")], places=3)
+    html = write_report(job_of(out), COMMAND).read_text()  # long after its last sign of life
+    assert html.count("22 Sep") == 0
+    with OutLock(out):
+        html = write_report(job_of(out), COMMAND).read_text()
+    assert "22 Sep" in html
+
+
 def test_the_log_is_read_on_and_nonsense_passed_over(tmp_path: Path) -> None:
     log = RunLog(tmp_path / "run.log")
     digest = RunLogDigest(tmp_path / "run.log")

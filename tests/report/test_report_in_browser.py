@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -13,6 +12,7 @@ from pipeline.manifest.looks import Looks
 from pipeline.models import builtin_catalogue
 from tests.report.browser import Browser, Page
 from tests.report.conftest import SHOTS
+from tests.report.contrast import worst_contrast
 
 VISIBLE = "[...document.querySelectorAll('.card:not([hidden])')]"
 
@@ -207,29 +207,6 @@ async def test_pictures_for_people_to_look_at(browser: Browser, night: Path) -> 
                 assert await page.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
                 await page.screenshot(SHOTS / f"report-{name}-{'dark' if dark else 'light'}.png")
                 assert await worst_contrast(page) >= 4.5
-
-
-async def worst_contrast(page: Page) -> float:
-    """The lowest contrast of any text on the page to what is behind it (WCAG 2)."""
-    found: list[Any] = await page.run(
-        """(() => {
-  const parse = (text) => { const n = text.match(/[\\d.]+/g).map(Number); return [n[0], n[1], n[2], n[3] ?? 1]; };
-  const light = ([r, g, b]) => { const f = (v) => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
-    return .2126 * f(r) + .7152 * f(g) + .0722 * f(b); };
-  const behind = (one) => { for (; one; one = one.parentElement) { const c = parse(getComputedStyle(one).backgroundColor); if (c[3] > .6) return c; } return [255, 255, 255, 1]; };
-  let worst = [99, ""];
-  for (const one of document.querySelectorAll("main *, header *")) {
-    if (![...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim())) continue;
-    if (one.closest("svg, select") || !one.checkVisibility()) continue;
-    const [a, b] = [light(parse(getComputedStyle(one).color)), light(behind(one))];
-    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-    if (ratio < worst[0]) worst = [ratio, one.className + ": " + one.textContent.slice(0, 40)];
-  }
-  return worst;
-})()"""
-    )
-    assert found[0] >= 4.5, found
-    return float(found[0])
 
 
 async def _downloaded(page: Page, folder: Path) -> Path:

@@ -26,7 +26,7 @@ ROWS = 12
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("api"), Plan(render_s=[0.8, 1.4], fails=[2], max_concurrent=4)) as one:
+    with Emulator(tmp_path_factory.mktemp("api"), Plan(render_s=[0.4, 0.8], fails=[2], max_concurrent=4)) as one:
         yield one
 
 

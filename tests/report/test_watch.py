@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -14,6 +15,7 @@ from aiohttp import web
 
 from pipeline.clip import Failure, FailureCode
 from pipeline.errors import UsageError
+from pipeline.lock import OutLock
 from pipeline.state import moves
 from pipeline.state.rows import read_clips
 from pipeline.state.schema import connect
@@ -21,6 +23,7 @@ from pipeline.watch import is_loopback, serve_watch, watch_app
 from pipeline.watch_feed import Feed
 from tests.report.browser import Browser
 from tests.report.conftest import COMMAND, SHOTS, job_of
+from tests.report.contrast import worst_contrast
 from tests.report.making import BEGAN, Fate, finish, make_night
 
 Client = aiohttp.ClientSession
@@ -156,8 +159,13 @@ async def test_the_page_follows_the_run_in_a_browser(browser: Browser, evening: 
         await page.open(url)
         await page.until("document.getElementById('live').textContent === 'live'")
         await page.run("document.querySelector('[data-id=\"clip-0005\"] .tick input').click()")
+        at_its_end = (
+            "(({scrollLeft, scrollWidth, clientWidth}) => scrollLeft > 0 && scrollLeft + clientWidth > scrollWidth - 9)"
+        )
+        assert await page.run(f"{at_its_end}(document.querySelector('.timeline'))")
         await asyncio.to_thread(move_on, evening, small_clips[0])
         await page.until("document.querySelector('.headline').textContent.startsWith('3 of 10')")
+        assert await page.run(f"{at_its_end}(document.querySelector('.timeline'))")
         assert await page.run("document.querySelector('[data-id=\"clip-0004\"]').dataset.status") == "failed"
         assert "<b>no face</b>" in await page.run(
             "document.querySelector('[data-id=\"clip-0004\"] .error').textContent"
@@ -168,7 +176,27 @@ async def test_the_page_follows_the_run_in_a_browser(browser: Browser, evening: 
         await page.until("document.querySelector('video')?.currentTime > 0.1")
         assert page.errors == []
         assert [one for one in page.requests if not one.startswith((url, "data:", "about:"))] == []
-        await page.screenshot(SHOTS / "watch-narrow-light.png")
+
+
+async def test_pictures_for_people_to_look_at(browser: Browser, tmp_path: Path, small_clips: list[Path]) -> None:
+    fates = [*[Fate()] * 9, Fate("failed"), *[Fate("rendering")] * 4, *[Fate("pending")] * 6]
+    out = make_night(tmp_path / "evening", fates, places=4, clips=small_clips, began=time.time() - 1900)
+    with OutLock(out):
+        await _take_pictures(browser, out)
+
+
+async def _take_pictures(browser: Browser, out: Path) -> None:
+    async with served(out) as url:
+        for width, name in ((1440, "wide"), (390, "narrow")):
+            for dark in (False, True):
+                async with browser.page(width=width, height=900, dark=dark) as page:
+                    await page.open(url)
+                    await page.until("document.getElementById('live').textContent === 'live'")
+                    assert await page.run(
+                        "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+                    )
+                    await page.screenshot(SHOTS / f"watch-{name}-{'dark' if dark else 'light'}.png")
+                    assert await worst_contrast(page) >= 4.5
 
 
 async def test_a_line_that_broke_is_taken_up_again(browser: Browser, evening: Path, small_clips: list[Path]) -> None:

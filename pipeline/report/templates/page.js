@@ -210,8 +210,12 @@
       $("live").textContent = on ? "live" : "not connected";
     };
     const fragment = (html) => { const holder = document.createElement("template"); holder.innerHTML = html; return holder.content; };
+    // On a narrow screen the night is wider than its frame: what happens now is at its right end.
+    const frame = () => document.querySelector(".timeline");
+    const latest = (left) => { if (frame()) frame().scrollLeft = left ?? frame().scrollWidth; };
     const update = (pieces) => {
       document.title = pieces.title;
+      const at = frame() && frame().scrollLeft + frame().clientWidth < frame().scrollWidth - 8 ? frame().scrollLeft : undefined;
       for (const name of ["summary", "attention", "timeline"]) {
         if (pieces[name] === undefined) continue;
         const open = new Set([...$(name).querySelectorAll("details[open]")].map((one) => one.dataset.kind));
@@ -219,6 +223,7 @@
         $(name).replaceChildren(fragment(pieces[name]));
         for (const one of $(name).querySelectorAll("details")) if (known.has(one.dataset.kind)) one.open = open.has(one.dataset.kind);
       }
+      if (pieces.timeline !== undefined) latest(at);
       for (const [id, html] of Object.entries(pieces.cards)) {
         const fresh = fragment(html).querySelector(".card");
         const old = $(id);
@@ -234,6 +239,7 @@
       cards = [...sheet.children];
       sort(); chips(); filter();
     };
+    latest();
     const source = new EventSource("events?since=" + body.dataset.live);
     source.addEventListener("open", () => light(true));
     source.addEventListener("error", () => light(false));

@@ -195,6 +195,18 @@ async def test_it_prints(browser: Browser, night: Path) -> None:
         await opened(page, night)
         made = await page.call("Page.printToPDF", printBackground=True)
         assert len(made["data"]) > 50_000
+        # Paper is white, also for who reads in the dark, and what is folded away is printed too.
+        closed: int = await page.run("document.querySelectorAll('details:not([open])').length")
+        assert closed > 0
+        scheme = {"name": "prefers-color-scheme", "value": "dark"}
+        await page.call("Emulation.setEmulatedMedia", media="print", features=[scheme])
+        await page.run("window.dispatchEvent(new Event('beforeprint'))")
+        assert await page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert await page.run("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+        assert await page.run("document.querySelectorAll('details:not([open])').length") == 0
+        await page.run("window.dispatchEvent(new Event('afterprint'))")
+        assert await page.run("document.querySelectorAll('details:not([open])').length") == closed
+        assert await page.run("document.documentElement.dataset.theme") == "dark"
 
 
 async def test_pictures_for_people_to_look_at(browser: Browser, night: Path) -> None:

@@ -20,11 +20,17 @@
   const turn = () => { paint(root.dataset.theme === "dark" ? "light" : "dark"); store.set(root.dataset.theme); };
   $("theme").addEventListener("click", turn);
   let before = "";
+  const folded = []; // on paper nothing can be opened any more
   addEventListener("beforeprint", () => {
     before = root.dataset.theme; paint("light");
+    folded.push(...document.querySelectorAll("details:not([open])"));
+    for (const one of folded) one.open = true;
     for (const image of sheet.querySelectorAll("img")) image.loading = "eager";
   });
-  addEventListener("afterprint", () => paint(before || "light"));
+  addEventListener("afterprint", () => {
+    paint(before || "light");
+    for (const one of folded.splice(0)) one.open = false;
+  });
 
   const say = (words) => { $("said").textContent = words; };
 

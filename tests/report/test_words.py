@@ -172,7 +172,12 @@ def test_every_command_of_the_readme_is_one_that_there_is() -> None:
         command.make_context(name, words)  # an option that there is not, is an error
 
 
-@pytest.mark.parametrize("name", ["../README", *PAGES])
+@pytest.mark.parametrize("name", [*PAGES, "guarantees", "talking-head"])
+def test_every_page_ends_with_where_to_go_next(name: str) -> None:
+    assert page(name).strip().splitlines()[-1].startswith("Next: [")
+
+
+@pytest.mark.parametrize("name", ["../README", *PAGES, "guarantees", "talking-head"])
 def test_every_link_of_a_page_leads_somewhere(name: str) -> None:
     for target, anchor in re.findall(r"\]\((?!https?:)([\w./-]*)(?:#([\w-]+))?\)", page(name)):
         path = (ROOT / "docs" / f"{name}.md").parent / target if target else ROOT / "docs" / f"{name}.md"

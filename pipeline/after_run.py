@@ -15,6 +15,9 @@ from pipeline.run import RunResult
 
 __all__ = ["after_run", "telling_of_errors"]
 
+DRAWING_S = 1.0
+"""How long the end of a run draws posters: those of a night were drawn as its clips were looked at."""
+
 Warn = Callable[[str], None]
 
 
@@ -62,7 +65,7 @@ def _report(job: Job, command: str, warn: Warn) -> Path | None:
     if not job.settings.report.after_run:
         return None
     try:
-        return write_report(job, command)
+        return write_report(job, command, drawing_s=DRAWING_S)
     except Exception as error:  # the night is paid for and over: its exit code is not the report's to change
         words = one_line(f"{type(error).__name__}: {error}", 300)
         warn(f"the report could not be written ({words}): avatar-batch report writes it later")

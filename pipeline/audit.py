@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.api import ApiClient, LogEntry
-from pipeline.api.wire import Charge, client_request_id_prefix, generation_ids_to_try
+from pipeline.api.books import Charge
+from pipeline.api.ids import client_request_id_prefix, generation_ids_to_try
 from pipeline.clip import IN_FLIGHT, Status
 from pipeline.errors import ConfigError, NotSent, RequestFailed, ServerTrouble, Throttled, UsageError
 from pipeline.job import Job

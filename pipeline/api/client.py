@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 import aiohttp
 
-from pipeline.api import wire
+from pipeline.api import books, wire
 from pipeline.api.assets import SubmitBody
 from pipeline.errors import AvatarBatchError, NotSent, RequestFailed, ServerTrouble, UnknownFate, one_line
 from pipeline.version import __version__
@@ -119,7 +119,7 @@ class ApiClient:
         url = None if generation.url and self._without_key(generation.url) != generation.url else generation.url
         return replace(generation, url=url, error=words, status=self._without_key(generation.status))
 
-    async def usage_log(self, window: Mapping[str, str], *, model: str, offset: int, limit: int = 100) -> wire.LogPage:
+    async def usage_log(self, window: Mapping[str, str], *, model: str, offset: int, limit: int = 100) -> books.LogPage:
         """A page of the usage log, newest first.
 
         Args:
@@ -131,7 +131,7 @@ class ApiClient:
             NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits.
         """
         query = {**window, "model": model, "limit": str(limit), "offset": str(offset)}
-        return self._deciphered(wire.decipher_log_page, await self._ask(wire.LOGS_PATH, query))
+        return self._deciphered(books.decipher_log_page, await self._ask(books.LOGS_PATH, query))
 
     async def balance_usd(self) -> float | None:
         """The account's balance; None if the API tells none.
@@ -139,16 +139,16 @@ class ApiClient:
         Raises:
             NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits.
         """
-        return self._deciphered(wire.decipher_balance, await self._ask(wire.BILLING_PATH, {}))
+        return self._deciphered(books.decipher_balance, await self._ask(books.BILLING_PATH, {}))
 
-    async def charges(self, cursor: str = "") -> wire.ChargePage:
+    async def charges(self, cursor: str = "") -> books.ChargePage:
         """A page of the ledger, newest first, from ``cursor`` on.
 
         Raises:
             NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits.
         """
         query = {"limit": "100"} | ({"cursor": cursor} if cursor else {})
-        return self._deciphered(wire.decipher_charges, await self._ask(wire.TRANSACTIONS_PATH, query))
+        return self._deciphered(books.decipher_charges, await self._ask(books.TRANSACTIONS_PATH, query))
 
     async def _ask(self, path: str, query: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         try:

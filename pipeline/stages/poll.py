@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pipeline.api import Generation
-from pipeline.api.wire import generation_ids_to_try
+from pipeline.api.ids import generation_ids_to_try
 from pipeline.clip import Clip, Failure, FailureCode, Status
 from pipeline.errors import (
     DiskFull,

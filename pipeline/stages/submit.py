@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 
 from pipeline.api.assets import prepare_body
-from pipeline.api.wire import new_client_request_id
+from pipeline.api.ids import new_client_request_id
 from pipeline.clip import Clip, Failure, FailureCode, Status
 from pipeline.errors import (
     DiskFull,

@@ -14,18 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from pipeline.api import wire
-from pipeline.api.wire import (
-    Accepted,
-    client_request_id_prefix,
-    decipher_balance,
-    decipher_charges,
-    decipher_log_page,
-    decipher_retrieve,
-    decipher_submit,
-    generation_ids_to_try,
-    new_client_request_id,
-)
+from pipeline.api import books, pieces, wire
+from pipeline.api.books import decipher_balance, decipher_charges, decipher_log_page
+from pipeline.api.ids import client_request_id_prefix, generation_ids_to_try, new_client_request_id
+from pipeline.api.wire import Accepted, decipher_retrieve, decipher_submit
 from pipeline.errors import (
     AvatarBatchError,
     GenerationUnknown,
@@ -262,7 +254,7 @@ def test_notes_are_a_few_clean_lines_whatever_is_sent(said: Any, notes: tuple[st
 def test_a_huge_note_is_cut_and_a_deep_answer_is_none() -> None:
     body = {"status": "completed", "video": {"url": "u"}, "meta": {"notes": ["x" * 10_000_000]}}
     (note,) = decipher_retrieve(200, *answer(body)).notes
-    assert len(note) == wire.MOST_NOTE_CHARS
+    assert len(note) == pieces.MOST_NOTE_CHARS
 
     deep = b'{"status": "completed", "meta": {"notes": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}"
     with pytest.raises(ServerTrouble):  # asked for again, as any answer that can't be read
@@ -484,7 +476,7 @@ def test_no_answer_gets_past_nouns_and_remedies(status: int, body: bytes, header
         except AvatarBatchError as error:
             said = str(error)
         assert said is None or isinstance(
-            said, str | float | wire.Accepted | wire.Generation | wire.LogPage | wire.ChargePage
+            said, str | float | wire.Accepted | wire.Generation | books.LogPage | books.ChargePage
         )
         if isinstance(said, str):
             assert not {"\n", "\x1b"} & set(said)

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from pipeline.job import Checked, Job, Opened, Wishes
     from pipeline.models import Model, builtin_catalogue
     from pipeline.plan import Plan, make_plan
-    from pipeline.run import RunResult, RunWatcher, run_job
+    from pipeline.run import RunResult, run_job
     from pipeline.settings import Settings, load_settings
     from pipeline.state import Overview, Record, StateView
+    from pipeline.watcher import RunWatcher
 
 __all__ = [
     "AvatarBatchError",
@@ -65,9 +66,10 @@ _HOMES = {
     "job": ("Checked", "Job", "Opened", "Wishes"),
     "models": ("Model", "builtin_catalogue"),
     "plan": ("Plan", "make_plan"),
-    "run": ("RunResult", "RunWatcher", "run_job"),
+    "run": ("RunResult", "run_job"),
     "settings": ("Settings", "load_settings"),
     "state": ("Overview", "Record", "StateView"),
+    "watcher": ("RunWatcher",),
 }
 
 

@@ -18,11 +18,11 @@ from pipeline.job import Opened
 from pipeline.progress_line import Standing, line
 from pipeline.reading import Reading
 from pipeline.remedies import FAILURES
-from pipeline.run import Quote, RunWatcher
 from pipeline.stages import RunContext
 from pipeline.state import Overview
 from pipeline.tally import Tally
 from pipeline.trouble import Trouble
+from pipeline.watcher import Quote, RunWatcher
 
 __all__ = ["Progress"]
 

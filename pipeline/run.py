@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import signal
 import threading
 import traceback
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -29,6 +28,8 @@ from pipeline.errors import (
 )
 from pipeline.events import EventHook, Events, RunLog
 from pipeline.exit_code import ExitCode
+from pipeline.goal import Goal
+from pipeline.interrupts import interrupting
 from pipeline.job import Job, Opened, Wishes
 from pipeline.local_studio import local_studio
 from pipeline.lock import OutLock
@@ -38,9 +39,9 @@ from pipeline.stages import DownloadStage, HoursStage, InspectStage, PollStage, 
 from pipeline.stages.backlog import first_of
 from pipeline.stages.links import is_private_host
 from pipeline.state import Overview, StateFile, StateView
-from pipeline.state.schema import connect_reader
+from pipeline.watcher import Quote, RunWatcher
 
-__all__ = ["Quote", "RunResult", "RunWatcher", "run_job"]
+__all__ = ["RunResult", "run_job"]
 
 BALANCE_TIMEOUT_S = 10.0
 LOOKING_SHARE = 0.25
@@ -68,48 +69,8 @@ class RunResult:
     overview: Overview
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What a run is about to spend.
-
-    Attributes:
-        rows, estimated_usd: of the rows that it will submit.
-        balance_usd: of the account; None where the API did not tell.
-    """
-
-    rows: int
-    estimated_usd: float
-    balance_usd: float | None
-
-    @property
-    def shortfall_usd(self) -> float:
-        """What the account lacks for the whole job, as far as is known."""
-        return 0.0 if self.balance_usd is None else max(0.0, self.estimated_usd - self.balance_usd)
-
-
 class _Stage(Protocol):
     async def run(self) -> None: ...
-
-
-class RunWatcher:
-    """Sees a run from its start to its end; the terminal's view is one. This one looks away."""
-
-    def opened(self, opened: Opened, overview: Overview) -> None:
-        """The manifest is in the state file."""
-
-    def confirm(self, quote: Quote) -> bool:
-        """Whether the money may be spent; asked once, before the first submit to a paid API."""
-        return True
-
-    def started(self, context: RunContext) -> None:
-        """The stages are about to start; the context may be read from now on, in the loop's own thread."""
-
-    async def refresh(self) -> None:
-        """Run beside the stages until cancelled."""
-        await asyncio.Event().wait()
-
-    def ended(self) -> None:
-        """The stages are over."""
 
 
 async def run_job(
@@ -153,7 +114,7 @@ async def run_job(
             interrupted, reason = await _render(job, wishes, opened, api_key, events, watcher, handle_signals)
             with StateView(job.state_path) as view:
                 overview = view.overview()
-            code = _exit_code(job, wishes, interrupted, reason)
+            code = Goal(job, wishes).exit_code(interrupted=interrupted, reason=reason)
             events.emit("end", exit_code=int(code), rows={str(k): v for k, v in overview.rows.items()},
                         spent_usd=overview.spent_usd)  # fmt: skip
         except BaseException as error:
@@ -191,7 +152,8 @@ async def _render(
     async with AsyncExitStack() as stack:
         state = StateFile(job.state_path)
         stack.push_async_callback(state.close)
-        if not _work_left(job, wishes, state):
+        goal = Goal(job, wishes)
+        if not goal.is_ahead(state):
             return False, None  # nothing to do: no server is started, no API is asked
         base_url, studio = job.settings.api.url, None
         if job.settings.api.provider == "local":
@@ -214,9 +176,9 @@ async def _render(
                 context.stop_submitting(reason)
         watcher.started(context)
         interrupt = asyncio.Event()
-        async with _signals(interrupt if handle_signals else None):
+        async with interrupting(interrupt if handle_signals else None):
             try:
-                await _watch(job, wishes, context, stages, interrupt, studio, watcher)
+                await _watch(goal, context, stages, interrupt, studio, watcher)
             finally:
                 watcher.ended()
         return interrupt.is_set(), context.stop_reason
@@ -261,8 +223,7 @@ def _context(job: Job, state: StateFile, api: ApiClient, events: Events, opened:
 
 
 async def _watch(
-    job: Job,
-    wishes: Wishes,
+    goal: Goal,
     context: RunContext,
     stages: Sequence[_Stage],
     interrupt: asyncio.Event,
@@ -277,7 +238,7 @@ async def _watch(
     try:
         while not interrupt.is_set() and not context.over.is_set():
             context.state.changed.clear()
-            if _is_over(job, wishes, context):
+            if goal.is_reached(context):
                 break
             changed = asyncio.create_task(context.state.changed.wait())
             running = [task for task in (submit, *others) if not task.done()]
@@ -291,7 +252,7 @@ async def _watch(
             await asyncio.wait_for(asyncio.shield(submit), GRACE_S)
         looking = next(stage for stage in stages if isinstance(stage, InspectStage))
         if not interrupt.is_set() and not context.over.is_set():
-            patience_s = job.settings.inspect.wait_s
+            patience_s = context.settings.inspect.wait_s
             if patience_s is None:
                 patience_s = min(LOOKING_MOST_S, LOOKING_SHARE * (context.now() - began))
             await first_of(patience_s, looking.all_seen(), *(event.wait() for event in (interrupt, context.over)))
@@ -308,44 +269,6 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def _is_over(job: Job, wishes: Wishes, context: RunContext) -> bool:
-    counts = context.state.counts
-    waiting = counts[Status.RENDERING] + counts[Status.DOWNLOADING]
-    if not context.reconciling_is_hopeless:
-        waiting += counts[Status.SUBMITTING]
-    if waiting or context.airborne:
-        return False
-    return context.submitting_over.is_set() or not _pending(job, wishes, counts[Status.PENDING])
-
-
-def _work_left(job: Job, wishes: Wishes, state: StateFile) -> bool:
-    return state.in_flight > 0 or _pending(job, wishes, state.counts[Status.PENDING])
-
-
-def _pending(job: Job, wishes: Wishes, all_pending: int) -> bool:
-    """Whether rows are left to submit, among those that this run is for."""
-    if not all_pending or not wishes.only:
-        return all_pending > 0
-    return _any_of(job, wishes, "status = 'pending'")
-
-
-def _any_of(job: Job, wishes: Wishes, condition: str) -> bool:
-    marks = f" AND id IN ({', '.join('?' * len(wishes.only))})" if wishes.only else ""
-    with closing(connect_reader(job.state_path)) as db:
-        sql = f"SELECT 1 FROM clips WHERE NOT dropped AND {condition}{marks} LIMIT 1"
-        return db.execute(sql, tuple(wishes.only)).fetchone() is not None
-
-
-def _exit_code(job: Job, wishes: Wishes, interrupted: bool, reason: StopRun | None) -> ExitCode:
-    if not _any_of(job, wishes, "status <> 'done'"):
-        return ExitCode.DONE
-    if interrupted:
-        return ExitCode.INTERRUPTED
-    if reason is not None and _any_of(job, wishes, "status NOT IN ('done', 'failed', 'unconfirmed')"):
-        return ExitCode.STOPPED_EARLY
-    return ExitCode.FAILED_ROWS
-
-
 async def _note_death(studio: asyncio.subprocess.Process | None, context: RunContext) -> None:
     """A studio that dies takes its port along: the run can't go on, its rows can."""
     if studio is not None:
@@ -353,25 +276,3 @@ async def _note_death(studio: asyncio.subprocess.Process | None, context: RunCon
         context.abort(
             Unreachable(f"the local studio ended: see {context.out / '.studio' / 'studio.log'}, then run again")
         )
-
-
-@asynccontextmanager
-async def _signals(interrupt: asyncio.Event | None) -> AsyncIterator[None]:
-    """SIGINT and SIGTERM set the event; the second ends the process at once (the state file is always whole)."""
-    if interrupt is None:
-        yield
-        return
-    loop = asyncio.get_running_loop()
-
-    def on_signal() -> None:
-        if interrupt.is_set():
-            os._exit(ExitCode.INTERRUPTED)
-        interrupt.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

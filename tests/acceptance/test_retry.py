@@ -147,3 +147,13 @@ def test_a_retry_where_nothing_was_run_buys_nothing(emu: Emulator, nights: Night
     assert "there is nothing to retry: check --out" in ended.stderr
     assert not night.journal("submit")
     assert not night.out.exists()
+
+
+def test_a_retry_of_a_row_that_there_is_not_does_nothing(emu: Emulator, nights: Nights) -> None:
+    emu.set_plan(Plan(render_s=0.1))
+    night = nights(emu, 1)
+    assert night.run().code == 0
+    ended = night.run("retry", "nobody")
+    assert ended.code == 2, ended.text
+    assert "no row of this job: nobody" in ended.stderr
+    assert len(night.generations()) == 1

@@ -22,6 +22,9 @@ from pipeline.studio.render import RenderReport, RenderTask, render
 __all__ = ["Produced", "RenderProcess", "produce", "stop"]
 
 
+MANAGER_ENDS_S = 2.0
+
+
 @dataclass(frozen=True, slots=True)
 class Produced:
     """A finished clip: how it was rendered, its bytes, its SHA-256 in hexadecimal."""
@@ -59,7 +62,11 @@ class RenderProcess(ProcessPoolExecutor):
             process.kill()
         self._leash.close()
         self._leash_held.close()
+        manager = self._executor_manager_thread
         self.shutdown(wait=False, cancel_futures=True)
+        if manager is not None:
+            # It ends with its process. Left alone it would close its pipe just when Python, at exit, wakes it through that.
+            manager.join(MANAGER_ENDS_S)  # type: ignore[attr-defined]  # typeshed takes it for its wake-up pipe
 
 
 def stop(executor: Executor) -> None:

@@ -148,18 +148,6 @@ class Job:
         """
         self._reader(Looks(), Problems(str(self.manifest))).refuse_no_file()
 
-    def refuse_no_state(self) -> None:
-        """A retry where nothing was ever run has a mistyped OUT, and would buy the whole job again.
-
-        Raises:
-            UsageError: there is no state file.
-        """
-        if not self.state_path.exists():
-            raise UsageError(
-                f"{self.state_path} isn't there, so there is nothing to retry: check --out, or start the job with "
-                f"avatar-batch run {self.manifest}"
-            )
-
     def open(self, wishes: Wishes, tell: Callable[[int], None] | None = None) -> Opened:
         """Bring the manifest into the state file and do what the run asks for. The lock on OUT must be held.
 

@@ -102,8 +102,6 @@ async def run_job(
     if job.settings.api.provider == "aimlapi" and not api_key:
         raise ConfigError("no API key: set AIMLAPI_API_KEY, or leave api.provider at local for a free rehearsal")
     job.refuse_no_manifest()
-    if wishes.retry:
-        job.refuse_no_state()
     with OutLock(job.out):
         opened = await _open(job, wishes, tell_rows)
         with StateView(job.state_path) as view:

@@ -139,16 +139,6 @@ def test_a_row_that_leaves_the_manifest_is_still_fetched_and_never_bought_again(
     night.assert_paid_once(generations=3)
 
 
-def test_a_retry_where_nothing_was_run_buys_nothing(emu: Emulator, nights: Nights) -> None:
-    emu.set_plan(Plan(render_s=0.1))
-    night = nights(emu, 2)
-    ended = night.run("retry")
-    assert ended.code == 2, ended.text
-    assert "there is nothing to retry: check --out" in ended.stderr
-    assert not night.journal("submit")
-    assert not night.out.exists()
-
-
 def test_a_retry_of_a_row_that_there_is_not_does_nothing(emu: Emulator, nights: Nights) -> None:
     emu.set_plan(Plan(render_s=0.1))
     night = nights(emu, 1)

@@ -87,7 +87,7 @@ async def a_job_that_ran(folder: Path) -> Job:
         (["check", "job.csv", "--config", "gone.yaml"], "gone.yaml: can't be read"), (["run", "job.csv", "--budget", "much"], "'much' is not a valid float"),
         (["run", "job.csv", "--budget", "nan"], "budget.max_usd"), (["run", "job.csv", "--budget", "-1"], "budget.max_usd"),
         (["run", "job.csv", "--max-in-flight", "0"], "submit.max_in_flight"), (["run", "job.csv", "--max-in-flight", "many"], "submit.max_in_flight"),
-        (["run", "job.csv", "--only", "nobody"], "no row of this job: nobody"), (["retry", "job.csv", "nobody"], "there is nothing to retry: check --out"),
+        (["run", "job.csv", "--only", "nobody"], "no row of this job: nobody"), (["retry", "job.csv", "nobody"], "no row of this job: nobody"),
         (["run", "job.csv", "--set", "api.provider=aimlapi"], "no API key: set AIMLAPI_API_KEY"), (["run", "job.csv", "--set", "api.base_url=http://h"], "api.provider is local"),
         (["status", "job.csv"], "isn't there: start the job with `avatar-batch run`"), (["export", "job.csv"], "isn't there"), (["export", "job.csv", "--format", "xml"], "'xml' is not one of"),
         (["check", ""], "a manifest is a .yaml, .yml or .csv file"), (["check", "face.png"], "a manifest is"), (["check", "."], "a manifest is"),

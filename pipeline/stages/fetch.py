@@ -17,6 +17,7 @@ import msgspec
 from pipeline.errors import AvatarBatchError, DiskFull, one_line
 from pipeline.stages.digests import Digest, digests_of
 from pipeline.stages.links import LinkRefused, check_link
+from pipeline.stages.spool import Spool
 
 __all__ = ["Broken", "Fetch", "Fetched", "LinkExpired", "Part", "fetch"]
 
@@ -202,29 +203,20 @@ async def _write(how: Fetch, response: aiohttp.ClientResponse, path: Path, answe
         if answer.offset:
             await file.seek(answer.offset)
         most = how.max_bytes if total is None else min(how.max_bytes, total)
-        # Read in small pieces, write in large ones: each write is a hop to a thread. The buffer stays the same one, since
-        # memory that comes and goes with each piece costs more than copying.
-        buffer = memoryview(bytearray(min(WRITE_BYTES, max(1, most - size))))
-        filled = 0
+        spool = Spool(lambda data: _flush(how, file, data, path), min(WRITE_BYTES, most - size))
         try:
             async for piece in response.content.iter_any():
-                if size + filled + len(piece) > most:
+                size += len(piece)
+                if size > most:
                     raise _StartAnew("the server sent more bytes than the file has")
-                if filled + len(piece) > len(buffer):
-                    size, filled = size + await _flush(how, file, buffer[:filled], path), 0
-                if len(piece) > len(buffer):
-                    size += await _flush(how, file, piece, path)
-                    continue
-                buffer[filled : filled + len(piece)] = piece
-                filled += len(piece)
+                await spool.add(piece)
         except aiohttp.ClientError:
             # aiohttp tells of the break before it hands out what came ahead of it; there is no public way to that.
-            size, filled = size + await _flush(how, file, buffer[:filled], path), 0
             for piece in getattr(response.content, "_buffer", ()):
-                size += await _flush(how, file, piece, path)
+                await spool.add(piece)
             raise
         finally:
-            size += await _flush(how, file, buffer[:filled], path)
+            await spool.finish()
     if total is not None and size != total:
         raise Broken(f"the connection ended {total - size:,} bytes early")
 

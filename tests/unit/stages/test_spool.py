@@ -1,0 +1,64 @@
+"""Every byte once and in order, whatever the pieces, and errors reach whoever goes on."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.stages.spool import Spool
+
+
+@given(st.lists(st.binary(max_size=25), max_size=30), st.integers(0, 12))
+def test_every_byte_is_written_once_and_in_order(pieces: list[bytes], capacity: int) -> None:
+    written = bytearray()
+
+    async def write(data: bytes | memoryview) -> int:
+        came = bytes(data)
+        await asyncio.sleep(0)  # whoever fills this buffer meanwhile is caught by the comparison
+        assert bytes(data) == came
+        written.extend(data)
+        return len(data)
+
+    async def spend() -> None:
+        spool = Spool(write, capacity)
+        for piece in pieces:
+            await spool.add(piece)
+        await spool.finish()
+
+    asyncio.run(spend())
+    assert bytes(written) == b"".join(pieces)
+
+
+async def test_the_next_pieces_gather_while_a_write_is_under_way() -> None:
+    released = asyncio.Event()
+    writes: list[bytes] = []
+
+    async def write(data: bytes | memoryview) -> int:
+        writes.append(bytes(data))
+        await released.wait()
+        return len(data)
+
+    spool = Spool(write, 4)
+    for piece in (b"aaaa", b"bb", b"bb"):
+        await spool.add(piece)
+    await asyncio.sleep(0)
+    assert writes == [b"aaaa"]
+    released.set()
+    await spool.finish()
+    assert writes == [b"aaaa", b"bbbb"]
+
+
+async def test_a_write_that_failed_fails_what_follows() -> None:
+    async def write(_: bytes | memoryview) -> int:
+        raise OSError("no room")
+
+    spool = Spool(write, 2)
+    await spool.add(b"aa")
+    await spool.add(b"bb")
+    with pytest.raises(OSError, match="no room"):
+        await spool.add(b"cc")
+    with pytest.raises(OSError, match="no room"):
+        await spool.finish()

@@ -61,6 +61,7 @@ def measure_downloads(folder: Path) -> list[Download]:
                 for client, command in _commands(load, urls, folder).items():
                     into = folder / "into"
                     into.mkdir()
+                    os.sync()  # nobody shall wait for what another one left to be written
                     tries.setdefault(client, []).append(_measured(command, into))
                     came = sum(path.stat().st_size for path in into.iterdir())
                     assert came == load.files * load.size_bytes, f"{client} brought {came:,} bytes"

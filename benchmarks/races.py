@@ -13,7 +13,7 @@ PLAIN: dict[str, object] = {"inspect.enabled": "false", "report.after_run": "fal
 
 RACES = (
     Race(
-        "throughput", "Instant clips: what the machinery costs", Plan(instant=True, outputs=SMALL), rows=300,
+        "throughput", "Instant clips: what the machinery costs", Plan(instant=True, outputs=SMALL), rows=1000,
         sequential_rows=60, at_once=64, interval_s=0.05,
         settings={**PLAIN, "submit.max_in_flight": 64, "poll.interval_s": 0.05, "download.concurrency": 32},
     ),

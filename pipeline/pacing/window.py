@@ -52,7 +52,8 @@ class AdaptiveWindow:
     that the submits in the air double, up to ``most_airborne``) until one is refused. A refusal names the limit, since
     it was met with a known number of clips rendering: up to there the window grows back quickly, beyond it one more is
     tried only when ``clips_a_refusal`` clips were taken for each submit that was refused, which keeps these below 2 in
-    100. Where nothing is taken for the third time in a row, the limit has come down by more than that, and the window
+    100. Clips that have ended unnoticed let more be taken than fits, and then a step down is refused as well: back to where
+    the search began. Where nothing is taken for the third time in a row, the limit has come down by more than that, and the window
     shrinks by a fifth each time.
 
     Attributes:
@@ -69,6 +70,7 @@ class AdaptiveWindow:
     _credit: float = 0.0
     _in_a_row: int = 0
     _rises: int = 0
+    _foothold: int = 0
 
     @property
     def size(self) -> int:
@@ -92,7 +94,8 @@ class AdaptiveWindow:
             self._grown += 1
             self.current = min(self.current, self.limit or self.ceiling, self.ceiling)
             return
-        if self._credit >= 1.0:
+        if self._credit >= 1.0 and self.current <= self.limit:
+            self._foothold = self.limit
             self.current = min(self.ceiling, self.limit + 1)
 
     def refused(self, in_flight: int, *, again: bool) -> bool:
@@ -103,7 +106,13 @@ class AdaptiveWindow:
         self._credit = 0.0 if self.limit is None else max(-1.0, self._credit - 1.0)
         if again:
             self._in_a_row += 1
-        self.limit = max(1, in_flight if self.limit is None else min(in_flight, self.limit))
+        if self.limit is None:
+            self.limit = max(1, in_flight)
+        elif expected or in_flight < self._foothold:
+            self.limit = max(1, min(in_flight, self.limit))
+        else:
+            # Not even one less fits: what was taken beyond the foothold stood in for clips whose end nobody had noticed.
+            self.limit = max(1, min(in_flight, self._foothold or in_flight))
         self.current = max(1, min(self.current, int(self.limit * 0.8 ** max(0, self._in_a_row - 1))))
         return expected
 

@@ -26,7 +26,7 @@ def night_with(limit: int, **options: object) -> tuple[Report, float, float]:
     return night, night.accepted_at[max(40, 2 * limit)], night.accepted_at[-1]
 
 
-@pytest.mark.parametrize("limit", [1, 5, 20, 100])
+@pytest.mark.parametrize("limit", [1, 5, 20, 100, 300])
 def test_a_hidden_limit_is_found_used_and_not_battered(limit: int) -> None:
     night, warm, last = night_with(limit)
     assert night.used_share(warm, last) >= 0.95

@@ -54,6 +54,30 @@ def test_an_earlier_nights_limit_is_grown_to_and_not_beyond() -> None:
     assert window.size == 30
 
 
+def test_what_stood_in_for_ended_clips_is_given_back_at_once() -> None:
+    window = AdaptiveWindow(current=30, limit=30)
+    while window.size == 30:
+        window.accepted(29, 29)
+    for rendering in (30, 31, 32):  # three had ended, and nobody had noticed
+        window.accepted(rendering, rendering)
+    window.refused(33, again=False)
+    assert window.limit == 33
+    window.refused(32, again=False)
+    assert window.limit == 30
+
+
+def test_a_limit_that_rose_by_a_little_is_kept() -> None:
+    window = AdaptiveWindow(current=30, limit=30)
+    while window.size == 30:
+        window.accepted(29, 29)
+    for rendering in (30, 31):
+        window.accepted(rendering, rendering)
+    window.refused(32, again=False)
+    for _ in range(60):
+        window.accepted(31, 31)
+    assert window.limit == 32
+
+
 def test_refusal_after_refusal_shrinks_it() -> None:
     window = AdaptiveWindow(current=100, limit=100)
     for _ in range(5):

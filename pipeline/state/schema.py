@@ -32,7 +32,7 @@ _TABLES = """
 CREATE TABLE job (
     name TEXT PRIMARY KEY,
     value ANY NOT NULL
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 
 -- One row a row of the manifest. moved: a counter over all moves; the rows of a status are taken in its order.
 CREATE TABLE clips (
@@ -124,7 +124,7 @@ def create(path: Path) -> None:
     with closing(sqlite3.connect(draft, isolation_level=None)) as db:
         db.executescript(f"PRAGMA synchronous=FULL; BEGIN; {_TABLES} {inspections.TABLE} {notes.TABLE} COMMIT;")
         # Part of every client request id: the account's usage log tells this job's requests from all others by it.
-        db.execute("INSERT INTO job VALUES ('tag', ?)", (secrets.token_hex(4),))
+        db.execute("INSERT INTO job VALUES ('tag', ?)", (_new_tag(),))
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     draft.rename(path)
@@ -133,6 +133,16 @@ def create(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _new_tag() -> str:
+    """Letters first: whatever keeps it, it is never taken for a number."""
+    return f"t{secrets.token_hex(4)}"
+
+
+def _mend_tag(db: sqlite3.Connection) -> None:
+    """Early state files took a tag such as 65132e78 for a number: the API keeps no id with the plus sign of 6.5132e+82."""
+    db.execute("UPDATE job SET value = ? WHERE name = 'tag' AND typeof(value) <> 'text'", (_new_tag(),))
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -151,6 +161,7 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA foreign_keys=ON")
         db.execute(inspections.TABLE)
         db.execute(notes.TABLE)
+        _mend_tag(db)
     except sqlite3.DatabaseError as error:
         db.close()
         raise StateRefused(damaged(path, error)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import struct
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.api.ids import new_client_request_id
 from pipeline.errors import StateRefused, UsageError
 from pipeline.state.schema import APPLICATION_ID, SCHEMA_VERSION, connect, connect_reader, create, refuse_network_disk
 from tests.unit.making import rows_named
@@ -205,3 +207,40 @@ def test_where_mounts_can_not_be_told_nothing_is_refused(monkeypatch: pytest.Mon
     monkeypatch.setattr(Path, "read_text", no_proc)
 
     refuse_network_disk(Path("/anywhere"))
+
+
+KEPT_BY_THE_API = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+def tag_of(path: Path) -> object:
+    with closing(connect(path)) as db:
+        (tag,) = db.execute("SELECT value FROM job WHERE name = 'tag'").fetchone()
+    return tag
+
+
+@pytest.mark.parametrize("token", ["65132e78", "01234567", "12345678", "1e999999", "deadbeef"])
+def test_a_jobs_tag_is_never_taken_for_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setattr("secrets.token_hex", lambda _: token)
+    create(tmp_path / "state.db")
+
+    tag = tag_of(tmp_path / "state.db")
+
+    assert isinstance(tag, str)
+    assert token in tag
+    assert KEPT_BY_THE_API.fullmatch(new_client_request_id(tag))
+
+
+@pytest.mark.parametrize("value", ["65132e78", "01234567"])
+def test_a_tag_that_was_taken_for_a_number_is_made_anew_once(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "state.db"
+    create(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.executescript("DROP TABLE job; CREATE TABLE job (name TEXT PRIMARY KEY, value ANY NOT NULL) WITHOUT ROWID")
+        db.execute("INSERT INTO job VALUES ('tag', ?)", (value,))
+        assert db.execute("SELECT typeof(value) FROM job").fetchone() != ("text",)
+
+    tag = tag_of(path)
+
+    assert isinstance(tag, str)
+    assert KEPT_BY_THE_API.fullmatch(new_client_request_id(tag))
+    assert tag_of(path) == tag

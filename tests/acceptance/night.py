@@ -31,7 +31,7 @@ QUICK: Mapping[str, object] = {
     "poll.strategy": "fixed",
     "reconcile.interval_s": 0.3,
     "reconcile.wait_s": 20,
-    "api.timeout_s": 3,
+    "api.timeout_s": 15,  # a busy machine must not make a lost answer of a late one
     "download.stall_timeout_s": 1,
     "inspect.enabled": False,  # a look at finished clips, which has tests of its own
 }

@@ -15,6 +15,9 @@ from pipeline.errors import OutHeld, UsageError
 __all__ = ["OutLock", "is_held"]
 
 
+NAMING_TRIES, NAMING_S = 10, 0.02
+
+
 class OutLock:
     """Holds OUT while in a ``with``.
 
@@ -38,7 +41,7 @@ class OutLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _who(os.read(self._file, 4096))
+            holder = _holder(self._file)
             os.close(self._file)
             raise OutHeld(
                 f"{self._path.parent} is held by {holder}: wait for it, or stop it (Ctrl-C is safe)"
@@ -76,9 +79,16 @@ def is_held(out: Path) -> bool:
     return False
 
 
-def _who(content: bytes) -> str:
-    try:
-        me = json.loads(content)
-        return f"process {int(me['pid'])} on {me['host']} since {me['since']}"
-    except (ValueError, KeyError, TypeError):
-        return "another run"
+def _holder(file: int) -> str:
+    """Who has the lock. A run that took it a moment ago may not have put its name there yet."""
+    for _ in range(NAMING_TRIES):
+        try:
+            me = json.loads(os.pread(file, 4096, 0))
+            if me["host"] == socket.gethostname():
+                os.kill(int(me["pid"]), 0)  # the name of a dead process is that of an earlier run
+            return f"process {int(me['pid'])} on {me['host']} since {me['since']}"
+        except PermissionError:
+            return f"process {int(me['pid'])} on {me['host']} since {me['since']}"  # somebody else's
+        except (OSError, ValueError, KeyError, TypeError):
+            time.sleep(NAMING_S)
+    return "another run"

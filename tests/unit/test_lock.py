@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,18 @@ def test_a_holder_without_a_name_is_another_run(tmp_path: Path, content: bytes) 
     with OutLock(tmp_path):
         (tmp_path / "run.lock").write_bytes(content)
         with pytest.raises(OutHeld, match="is held by another run"), OutLock(tmp_path):
+            pass
+
+
+@pytest.mark.parametrize("before", ["", '{"pid": 4194304, "host": "HOST", "since": "long ago"}'])
+def test_a_holder_that_is_just_naming_itself_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    with OutLock(tmp_path):
+        name = (tmp_path / "run.lock").read_text()
+        (tmp_path / "run.lock").write_text(before.replace("HOST", socket.gethostname()))
+        monkeypatch.setattr("time.sleep", lambda _: (tmp_path / "run.lock").write_text(name))
+        with pytest.raises(OutHeld, match=f"is held by process {os.getpid()} on "), OutLock(tmp_path):
             pass
 
 

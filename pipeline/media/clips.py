@@ -38,7 +38,7 @@ def look_at_clip(path: Path, *, decode: bool = True) -> ClipFacts:
         OSError: it can't be read at all.
     """
     facts = _follow(path, size_of_regular(path))
-    return facts if facts and not decode else _decoded(path)
+    return facts if facts and not decode else _decoded(path, followed=facts is not None)
 
 
 def _follow(path: Path, size_bytes: int) -> ClipFacts | None:
@@ -61,7 +61,8 @@ def _follow(path: Path, size_bytes: int) -> ClipFacts | None:
     return ClipFacts(video.width, video.height, video.samples / video.seconds, video.seconds, audio.seconds, size_bytes)
 
 
-def _decoded(path: Path) -> ClipFacts:
+def _decoded(path: Path, *, followed: bool) -> ClipFacts:
+    """What the decoder tells; it follows the NAL units too, where nobody has."""
     try:
         with av.open(os.fspath(path), mode="r", metadata_errors="ignore", options=_OPTIONS) as container:
             if not container.streams.video:
@@ -73,7 +74,9 @@ def _decoded(path: Path) -> ClipFacts:
                 raise BadMedia("has a track of a kind that can't be decoded")
             video.thread_type = "NONE"
             video.codec_context.skip_frame = "NONKEY"
-            frames, samples, video_s = _decode(container, video, audio)
+            frames, samples, video_s = _decode(
+                container, video, audio, 0 if followed else _nal_length_bytes(video.codec_context)
+            )
             if not frames:
                 raise BadMedia("has no picture that can be decoded")
             if not samples:
@@ -84,8 +87,9 @@ def _decoded(path: Path) -> ClipFacts:
         raise BadMedia(f"can't be decoded ({error.strerror})") from None
 
 
-def _decode(container: av.container.InputContainer, video: VideoStream, audio: AudioStream) -> tuple[int, int, float]:
-    nal_length_bytes = _nal_length_bytes(video.codec_context)
+def _decode(
+    container: av.container.InputContainer, video: VideoStream, audio: AudioStream, nal_length_bytes: int
+) -> tuple[int, int, float]:
     frames = samples = video_ticks = 0
     for packet in container.demux(video, audio):
         if packet.stream is video:

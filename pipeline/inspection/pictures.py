@@ -12,12 +12,13 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import av
 import av.error
 from PIL import Image, ImageOps
+
+from pipeline.placing import write_whole
 
 __all__ = [
     "clip_poster",
@@ -126,12 +127,8 @@ def _kept(folder: Path, name: str, draw: Callable[[], bytes]) -> str:
         data = draw()
         if not data:
             return ""
-        draft = path.with_suffix(f".{os.getpid()}.new")
         try:
-            draft.write_bytes(data)
-            draft.replace(path)
+            write_whole(path, data)
         except OSError:
-            with suppress(OSError):
-                draft.unlink()
             return ""
     return name

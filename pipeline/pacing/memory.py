@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.pacing.render_times import Observation
+from pipeline.placing import write_whole
 
 __all__ = ["CACHE_VARIABLE", "Learned", "Memory", "cache_folder"]
 
@@ -91,11 +91,9 @@ class Memory:
         if self._folder is None:
             return
         path = self._path(self._folder, model)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            draft.write_bytes(msgspec.json.encode(learned))
-            draft.replace(path)
+            write_whole(path, msgspec.json.encode(learned))
 
     def _path(self, folder: Path, model: str) -> Path:
         # A digest, since neither is a file's name; the key has no part in it.

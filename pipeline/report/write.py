@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from contextlib import suppress
 from functools import partial
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from pipeline.inspection.pictures import clip_poster, report_files, source_poster
 from pipeline.job import Job
+from pipeline.placing import write_whole
 from pipeline.report.night import Gatherer
 from pipeline.report.page import page_html
 from pipeline.state.views import StateView
@@ -43,14 +43,7 @@ def write_report(job: Job, command: str, *, drawing_s: float = math.inf) -> Path
         ).gather(view)
     shown = {Path(url).name for card in night.cards for url in (card.poster_url, card.face_url) if url}
     path = job.out / REPORT
-    draft = path.with_name(f"{REPORT}.{os.getpid()}.new")
-    try:
-        draft.write_text(page_html(night), encoding="utf-8", errors="replace")
-        draft.replace(path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink()
-        raise
+    write_whole(path, page_html(night).encode("utf-8", "replace"))
     if not night.hidden:
         _sweep(folder, shown)
     return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pipeline.media import ClipFacts, check_clip
 from pipeline.media.clips import look_at_clip
 from pipeline.media.files import sha256_of
 from pipeline.models import Model
+from pipeline.placing import put_in_place
 from pipeline.stages.digests import mismatch
 from pipeline.stages.fetch import Fetched
 
@@ -72,21 +72,9 @@ class Verifier:
             raise Refused(str(error), sha256) from None
         if wrong := check_clip(facts, model, voice_s):
             raise Refused(wrong, sha256)
-        _put_in_place(part, output)
+        put_in_place(part, output)
         return Verified(facts, sha256)
 
     def close(self) -> None:
         """Let the threads end; what they do now is not waited for."""
         self._decoders.shutdown(wait=False, cancel_futures=True)
-
-
-def _put_in_place(part: Path, output: Path) -> None:
-    """The file under its name, durably: content, then name, then the folder that holds the name."""
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(output)
-    folder = os.open(output.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path
 
 import av
 from av.audio.frame import AudioFrame
@@ -15,6 +14,7 @@ from av.packet import Packet
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
+from pipeline.placing import put_in_place
 from pipeline.studio.render.sound import RATE_HZ
 from pipeline.studio.render.task import RenderTask
 
@@ -63,7 +63,7 @@ def new_clip(task: RenderTask, layout: str, x264: dict[str, str]) -> Iterator[Cl
         with av.open(os.fspath(part), "w", format="mp4", options=options) as container:
             container.metadata["comment"] = MARK
             yield ClipWriter(container, _picture_stream(container, task, x264), _sound_stream(container, layout))
-        _put_in_place(part, task.output)
+        put_in_place(part, task.output)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -89,14 +89,3 @@ def _sound_stream(container: av.container.OutputContainer, layout: str) -> Audio
     stream.bit_rate = _AUDIO_BITS_PER_S[layout]
     stream.codec_context.thread_count = 1
     return stream
-
-
-def _put_in_place(part: Path, output: Path) -> None:
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(output)
-    directory = os.open(output.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -37,7 +37,7 @@ _AROUND = {
     "asked": ("pipeline.api.client", "ApiClient.retrieve"),
     "write": ("pipeline.stages.fetch", "_flush"),
     "verify": ("pipeline.stages.verify", "sha256_of"),
-    "place": ("pipeline.stages.verify", "_put_in_place"),
+    "place": ("pipeline.stages.verify", "put_in_place"),
     "take_in": ("pipeline.job", "take_in"),
     "recover": ("pipeline.job", "recover"),
     "retry": ("pipeline.job", "retry"),

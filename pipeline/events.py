@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
+
+import msgspec
 
 from pipeline.clip import Clip
 
@@ -60,25 +63,46 @@ class Events:
 class RunLog:
     """``run.log``: a JSON object a line, appended to from run to run.
 
-    A full disk must not end the run for the sake of its log, so lines that can't be written are dropped.
+    A full disk must not end the run for the sake of its log, so lines that can't be written are dropped. Lines of one
+    turn of the event loop are written together at its end.
     """
 
     def __init__(self, path: Path, opener: Callable[[str, int], int] | None = None) -> None:
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
+        self._lines: list[bytes] = []
         with suppress(OSError):
-            self._file = open(path, "a", encoding="utf-8", errors="replace", buffering=1, opener=opener)  # noqa: SIM115 - it stays open as long as the run
+            self._file = open(path, "ab", buffering=0, opener=opener)  # noqa: SIM115 - it stays open as long as the run
 
     def __call__(self, event: Event) -> None:
         """Write an event's line."""
-        if self._file is None:
-            return
         at = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds")
         line = {"at": at, "action": event.action} | ({"row": event.row} if event.row else {}) | dict(event.details)
-        with suppress(OSError, ValueError):
-            self._file.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+        self._lines.append(_encoded(line))
+        if len(self._lines) > 1:
+            return  # whoever put the first one there has seen to it
+        try:
+            asyncio.get_running_loop().call_soon(self._write)
+        except RuntimeError:
+            self._write()
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what is left and close the file."""
+        self._write()
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
+            self._file = None
+
+    def _write(self) -> None:
+        lines, self._lines = b"".join(self._lines), []
+        if self._file is not None and lines:
+            with suppress(OSError):
+                self._file.write(lines)
+
+
+def _encoded(line: Mapping[str, Any]) -> bytes:
+    try:
+        # With spaces, as people grep for it.
+        return msgspec.json.format(msgspec.json.encode(line, enc_hook=str), indent=0) + b"\n"
+    except UnicodeEncodeError:  # half a surrogate pair, from a file's name perhaps
+        return json.dumps(line, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"

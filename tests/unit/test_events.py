@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -34,7 +35,9 @@ def test_the_log_is_a_json_object_a_line_and_goes_on(tmp_path: Path) -> None:
         log(Event(1_800_000_000.0, "end"))
         log.close()
 
-    lines = [json.loads(line) for line in (tmp_path / "run.log").read_text(encoding="utf-8").splitlines()]
+    text = (tmp_path / "run.log").read_text(encoding="utf-8")
+    assert '"action": "end"' in text  # as it is grepped for
+    lines = [json.loads(line) for line in text.splitlines()]
     assert lines[0] == {
         "at": "2027-01-15T08:00:00.125+00:00",
         "action": "lost",
@@ -55,6 +58,21 @@ def test_a_line_is_there_at_once_for_whoever_follows(tmp_path: Path) -> None:
 
     assert (tmp_path / "run.log").read_text().endswith("\n")
     log.close()
+
+
+async def test_lines_of_one_turn_of_the_loop_are_written_together(tmp_path: Path) -> None:
+    path = tmp_path / "run.log"
+    log = RunLog(path)
+    for turn in range(2):
+        log(Event(0.0, "accepted"))
+        log(Event(0.0, "done"))
+        assert len(path.read_text().splitlines()) == 2 * turn
+        await asyncio.sleep(0)
+        assert len(path.read_text().splitlines()) == 2 * turn + 2
+    log(Event(0.0, "end"))
+    log.close()
+
+    assert [json.loads(line)["action"] for line in path.read_text().splitlines()] == [*["accepted", "done"] * 2, "end"]
 
 
 def test_a_log_that_can_not_be_written_ends_no_run(tmp_path: Path) -> None:

@@ -91,25 +91,29 @@ class Writer:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for job, future in group:
-                self._db.execute("SAVEPOINT one")
-                try:
-                    outcomes.append((future, job(self._db), None))
-                except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:
-                    self._db.execute("ROLLBACK TO one")
-                    outcomes.append((future, None, error))
-                except (sqlite3.Error, MemoryError):
-                    raise  # the disk or the file: nothing of the group can be trusted
-                except Exception as error:
-                    self._db.execute("ROLLBACK TO one")
-                    outcomes.append((future, None, error))
-                self._db.execute("RELEASE one")
+                outcomes.append((future, job(self._db), None))
             self._db.execute("COMMIT")
         except (sqlite3.Error, OSError, MemoryError) as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            self._roll_back()
+            if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+                return self._commit_apart(group, error)
+            # The disk or the file: nothing of the group can be trusted.
             remedy = _remedy(error, self._name)
             return [(future, None, remedy) for _, future in group]
+        except Exception as error:
+            self._roll_back()
+            return self._commit_apart(group, error)
         return outcomes
+
+    def _commit_apart(self, group: list[_Job], error: Exception) -> list[_Outcome]:
+        """One of them failed by itself: each in a transaction of its own, so that it alone does."""
+        if len(group) == 1:
+            return [(group[0][1], None, error)]
+        return [outcome for job in group for outcome in self._commit([job])]
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
 
 
 def _settle(outcomes: list[_Outcome]) -> None:

@@ -75,22 +75,23 @@ class PollQueue(Generic[K]):
         self._drop_stale()
         return self._heap[0][0] if self._heap else None
 
-    def pop(self, now: float, gain: Callable[[K], float]) -> K | None:
+    def pop(self, now: float, gain: Callable[[K], float] | None) -> K | None:
         """The clip to ask now; None if none is due.
 
         Args:
             now: the time.
-            gain: what there is to be gained by asking for a clip now; only asked for clips that compete.
+            gain: what there is to be gained by asking for a clip now; only asked for clips that compete. None where
+                nothing limits polls, so that none does.
         """
         self._drop_stale()
-        while self._heap and self._heap[0][0] <= now:
+        while self._heap and self._heap[0][0] <= now and not (gain is None and self._late):
             _, _, clip = heapq.heappop(self._heap)
             self._late[clip] = self._entries[clip]
             self._drop_stale()
         if not self._late:
             return None
-        if len(self._late) == 1:
-            (clip,) = self._late
+        if gain is None or len(self._late) == 1:
+            clip = next(iter(self._late))
         else:
             # What was not planned (a fresh link, another try) is due by a time of its own.
             clip = max(self._late, key=lambda one: gain(one) if self._late[one].planned else math.inf)

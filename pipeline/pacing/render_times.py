@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
@@ -109,6 +109,7 @@ class RenderTimes:
         seen = Seen.nothing()
         believed = self.curve.density
         fade = 0.5 ** (1 / max(HALF_LIFE, len(self._rendering)))
+        spans: defaultdict[tuple[int, int], float] = defaultdict(float)
         for one in self._past:
             weight = fade ** (self._started - one.number)
             scale = self.scale(one.voice_s)
@@ -116,9 +117,10 @@ class RenderTimes:
             if one.by_s == math.inf:
                 seen.left[low] += weight
             else:
-                high = bin_of(one.by_s / scale)
-                for j, share in enumerate(spread_over(believed[low : high + 1]), low):
-                    seen.events[j] += weight * share
+                spans[low, bin_of(one.by_s / scale)] += weight
+        for (low, high), weight in spans.items():
+            for j, share in enumerate(spread_over(believed[low : high + 1]), low):
+                seen.events[j] += weight * share
         for age_s, voice_s, number in self._rendering.values():
             seen.left[bin_of(age_s / self.scale(voice_s))] += fade ** (self._started - number)
         guess = (self.curve.mean_log, self.curve.spread) if self.curve.spread else None

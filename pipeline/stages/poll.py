@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
@@ -83,7 +84,8 @@ class PollStage:
                 self._replan()
                 now, due = context.now(), self._queue.next_at()
                 wait_s = None if due is None else max(due - now, context.pace.requests.wait_s(now, "poll"))
-                seq = self._queue.pop(now, self._gain) if wait_s is not None and wait_s <= 0 else None
+                gain = self._gain if context.pace.requests.per_s < math.inf else None
+                seq = self._queue.pop(now, gain) if wait_s is not None and wait_s <= 0 else None
                 if seq is None:
                     await first_of(wait_s, self._inbox.wait())
                     continue

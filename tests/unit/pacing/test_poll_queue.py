@@ -40,6 +40,26 @@ def test_of_those_due_the_one_with_the_most_to_gain_comes_first() -> None:
     assert [queue.pop(110.0, gain) for _ in range(4)] == ["only a link", "likely", "unlikely", None]
 
 
+def test_where_nothing_limits_polls_the_longest_due_comes_first_and_nothing_is_weighed() -> None:
+    queue = a_queue()
+    for name, gap_s in (("last", 80.0), ("first", 10.0), ("not due", 500.0), ("second", 40.0)):
+        queue.put(name, 0.0, gap_s)
+
+    assert [queue.pop(110.0, None) for _ in range(4)] == ["first", "second", "last", None]
+    assert queue.next_at() is not None
+
+
+def test_clips_that_competed_are_asked_once_the_limit_is_gone() -> None:
+    queue = a_queue()
+    for name in ("a", "b", "c"):
+        queue.put(name, 0.0, 10.0)
+    gain = {"a": 1.0, "b": 3.0, "c": 2.0}.__getitem__
+
+    assert queue.pop(20.0, gain) == "b"
+    assert {queue.pop(20.0, None), queue.pop(20.0, None)} == {"a", "c"}
+    assert queue.pop(20.0, None) is None
+
+
 def test_a_new_plan_moves_clips_both_ways() -> None:
     queue = a_queue()
     queue.put("a", 0.0, 100.0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import av.container
@@ -26,45 +27,53 @@ _OPTIONS = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2", "protocol_whitelist":
 av.logging.set_level(None)
 
 
-def look_at_clip(path: Path, *, decode: bool = True) -> ClipFacts:
+def look_at_clip(clip: Path | bytes, *, decode: bool = True) -> ClipFacts:
     """Hold a downloaded MP4 against itself: it is whole, and it decodes.
 
     A header probe opens a file that is cut in half. So the boxes are walked to the file's end, every sample is found
     where the index says, and the NAL units of each picture are followed. Then all key frames and the whole sound are
     decoded, if that is asked for, or if the file is laid out in a way that only a decoder understands.
 
+    Args:
+        clip: the file, or what it holds.
+        decode: whether to decode in any case.
+
     Raises:
         BadMedia: it isn't a whole MP4 with picture and sound.
         OSError: it can't be read at all.
     """
-    facts = _follow(path, size_of_regular(path))
-    return facts if facts and not decode else _decoded(path, followed=facts is not None)
+    size_bytes = len(clip) if isinstance(clip, bytes) else size_of_regular(clip)
+    with BytesIO(clip) if isinstance(clip, bytes) else clip.open("rb") as file:
+        facts = _follow(file, size_bytes)
+        if facts and not decode:
+            return facts
+        file.seek(0)
+        return _decoded(file, size_bytes, followed=facts is not None)
 
 
-def _follow(path: Path, size_bytes: int) -> ClipFacts | None:
+def _follow(file: BinaryIO, size_bytes: int) -> ClipFacts | None:
     """What the structure tells; None where it isn't understood."""
-    with path.open("rb") as file:
-        boxes = walk_boxes(file, size_bytes)
-        try:
-            index = read_index(file, boxes)
-        except Unfamiliar:
-            return None
-        video, audio = index.video, index.audio
-        if video is None:
-            raise BadMedia("has no picture track")
-        if audio is None:
-            raise BadMedia("has no sound track")
-        if not (video.seconds and video.width and video.height and audio.samples):
-            return None
-        for track in (video, audio):
-            follow_samples(file, track, index.data)
+    boxes = walk_boxes(file, size_bytes)
+    try:
+        index = read_index(file, boxes)
+    except Unfamiliar:
+        return None
+    video, audio = index.video, index.audio
+    if video is None:
+        raise BadMedia("has no picture track")
+    if audio is None:
+        raise BadMedia("has no sound track")
+    if not (video.seconds and video.width and video.height and audio.samples):
+        return None
+    for track in (video, audio):
+        follow_samples(file, track, index.data)
     return ClipFacts(video.width, video.height, video.samples / video.seconds, video.seconds, audio.seconds, size_bytes)
 
 
-def _decoded(path: Path, *, followed: bool) -> ClipFacts:
+def _decoded(file: BinaryIO, size_bytes: int, *, followed: bool) -> ClipFacts:
     """What the decoder tells; it follows the NAL units too, where nobody has."""
     try:
-        with av.open(os.fspath(path), mode="r", metadata_errors="ignore", options=_OPTIONS) as container:
+        with av.open(file, mode="r", metadata_errors="ignore", options=_OPTIONS) as container:
             if not container.streams.video:
                 raise BadMedia("has no picture track")
             if not container.streams.audio:
@@ -82,7 +91,7 @@ def _decoded(path: Path, *, followed: bool) -> ClipFacts:
             if not samples:
                 raise BadMedia("has no sound that can be decoded")
             fps = float(video.average_rate or 0)
-            return ClipFacts(video.width, video.height, fps, video_s, samples / audio.rate, path.stat().st_size)
+            return ClipFacts(video.width, video.height, fps, video_s, samples / audio.rate, size_bytes)
     except av.error.FFmpegError as error:
         raise BadMedia(f"can't be decoded ({error.strerror})") from None
 

@@ -10,9 +10,11 @@ from pipeline.errors import BadMedia
 __all__ = ["digest_of", "sha256_of", "size_of_regular"]
 
 
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal."""
-    with path.open("rb") as file:
+def sha256_of(content: Path | bytes) -> str:
+    """The SHA-256 of a file, or of what it holds, in hexadecimal."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 __all__ = ["Digest", "digests_of", "mismatch"]
@@ -54,10 +55,10 @@ def _add(found: list[Digest], algorithm: str, text: str) -> None:
         found.append(Digest(algorithm, value.hex()))
 
 
-def mismatch(path: Path, digests: tuple[Digest, ...]) -> str | None:
-    """Which checksum the file fails, in words; None if it keeps them all. Reads the file once a checksum."""
+def mismatch(content: Path | bytes, digests: tuple[Digest, ...]) -> str | None:
+    """Which checksum a file, or what it holds, fails, in words; None if it keeps them all. Reads it once a checksum."""
     for digest in digests:
-        with path.open("rb") as file:
+        with BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
             made = hashlib.file_digest(file, lambda: hashlib.new(digest.algorithm, usedforsecurity=False))  # noqa: B023
         if made.hexdigest() != digest.value:
             return f"its {digest.algorithm} is {made.hexdigest()[:16]}…, the server promised {digest.value[:16]}…"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -21,7 +19,7 @@ from pipeline.stages.context import RunContext
 from pipeline.stages.fetch import READ_BYTES, Broken, Fetch, LinkExpired, Part, fetch
 from pipeline.stages.links import PublicResolver
 from pipeline.stages.submit import RESERVED_BYTES
-from pipeline.stages.verify import Refused, Verifier
+from pipeline.stages.verify import Arrival, Refused, Verifier
 
 __all__ = ["DownloadStage", "boot_id"]
 
@@ -57,7 +55,8 @@ class DownloadStage:
         self._progress: dict[int, _Progress] = {}
         self._boot = boot_id()
         self._real_out = os.path.realpath(context.out)
-        self._verifier = Verifier()
+        self._folders: set[Path] = set()
+        self._verifier = Verifier(context.out, context.settings.download.concurrency, RESERVED_BYTES)
 
     async def run(self) -> None:
         """Download until cancelled; then part files stay for the next run."""
@@ -65,7 +64,7 @@ class DownloadStage:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=15.0, sock_read=settings.stall_timeout_s)
         connector = aiohttp.TCPConnector(limit=0, resolver=None if self._allow_private else PublicResolver())
         free = asyncio.Semaphore(settings.concurrency)
-        with closing(self._verifier), ThreadPoolExecutor(settings.concurrency, "verify") as threads:
+        with closing(self._verifier):
             async with (
                 aiohttp.ClientSession(
                     connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False,
@@ -86,15 +85,15 @@ class DownloadStage:
                 while True:
                     await free.acquire()
                     clip = await self._backlog.get()
-                    task = downloads.create_task(self._download(how, threads, clip))
+                    task = downloads.create_task(self._download(how, clip))
                     task.add_done_callback(lambda _: free.release())
 
     def _received(self, count: int) -> None:
         self._context.bytes_received += count
 
-    async def _download(self, how: Fetch, threads: ThreadPoolExecutor, clip: Clip) -> None:
+    async def _download(self, how: Fetch, clip: Clip) -> None:
         try:
-            await self._step(how, threads, clip)
+            await self._step(how, clip)
         except StopRun as reason:
             self._context.abort(reason)
         except OSError as error:
@@ -102,7 +101,7 @@ class DownloadStage:
                 DiskFull(f"{clip.output} can't be written ({error.strerror or error}): check the disk of OUT")
             )
 
-    async def _step(self, how: Fetch, threads: ThreadPoolExecutor, clip: Clip) -> None:
+    async def _step(self, how: Fetch, clip: Clip) -> None:
         context = self._context
         progress = self._progress.setdefault(clip.seq, _Progress())
         if progress.wants_link:
@@ -111,11 +110,10 @@ class DownloadStage:
             context.tell("relinking", clip)
             return
         part = part_path(context.out, clip)
-        if not Path(os.path.realpath(part)).is_relative_to(self._real_out):
+        if self._leads_out(part):
             message = f"{part.parent} leads out of {context.out} through a symbolic link: remove the link, then retry"
             await self._fail(clip, FailureCode.DOWNLOAD, message)
             return
-        part.parent.mkdir(parents=True, exist_ok=True)
 
         def note(known: Part) -> None:
             progress.part = known
@@ -124,15 +122,10 @@ class DownloadStage:
         try:
             known = progress.part or (msgspec.json.decode(clip.part, type=Part) if clip.part else Part())
             fetched = await fetch(how, clip.video_url, part, known, note)
-            work = partial(
-                self._verifier.verify,
-                part,
-                context.out / clip.output,
-                fetched=fetched,
-                model=context.catalogue[clip.model],
-                voice_s=clip.voice_s,
+            model = context.catalogue[clip.model]
+            verified = await self._verifier.verify(
+                Arrival(part, context.out / clip.output, fetched, model, clip.voice_s)
             )
-            verified = await asyncio.get_running_loop().run_in_executor(threads, work)
         except LinkExpired as error:
             await self._ask_for_link(clip, progress, str(error))
         except Broken as error:
@@ -141,13 +134,21 @@ class DownloadStage:
             await self._fetch_anew(clip, progress, part, error)
         else:
             del self._progress[clip.seq]
-            if (refused := refused_path(part)).exists():
-                refused.unlink()
+            refused_path(part).unlink(missing_ok=True)
             facts = verified.facts
             await context.state.finish(
                 clip, sha256=verified.sha256, size_bytes=facts.size_bytes, duration_s=round(facts.video_s, 3)
             )
             context.tell("done", clip, output=clip.output, bytes=facts.size_bytes, duration_s=round(facts.video_s, 3))
+
+    def _leads_out(self, part: Path) -> bool:
+        """Whether a file would lie outside of OUT; each folder is looked at once."""
+        folder = part.parent
+        if folder not in self._folders:
+            if not Path(os.path.realpath(folder)).is_relative_to(self._real_out):
+                return True
+            self._folders.add(folder)
+        return False
 
     async def _ask_for_link(self, clip: Clip, progress: _Progress, message: str) -> None:
         context = self._context

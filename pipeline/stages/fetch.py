@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
+import stat
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import urljoin
 
 import aiofiles
 import aiohttp
 import msgspec
+from aiofiles.threadpool.binary import AsyncBufferedIOBase, AsyncBufferedReader
 
 from pipeline.errors import AvatarBatchError, DiskFull, one_line
+from pipeline.placing import create_new, free_bytes
 from pipeline.stages.digests import Digest, digests_of
 from pipeline.stages.links import LinkRefused, check_link
 from pipeline.stages.spool import Spool
@@ -58,10 +61,12 @@ class Fetched:
     Attributes:
         digests: the checksums that the server promised for it.
         in_one_piece: whether one answer brought all of it, as long as that answer said it would be.
+        content: the file itself, where it is small enough to be written and checked in one go; then it is not on disk.
     """
 
     digests: tuple[Digest, ...]
     in_one_piece: bool
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,8 @@ NotePart = Callable[[Part], None]
 async def fetch(how: Fetch, url: str, path: Path, known: Part, note: NotePart) -> Fetched:
     """Bring the file behind ``url`` to ``path``, going on with what is there if it is of the same file.
 
+    A small file that comes whole is not written but given back; what comes of a broken one is on disk.
+
     Args:
         known: what was noted of the part file, if anything.
         note: called with what to remember before the first byte of a new file is written.
@@ -119,10 +126,12 @@ async def fetch(how: Fetch, url: str, path: Path, known: Part, note: NotePart) -
             answer = _understand(response, offset, known)
             if answer.part.total_bytes is not None and answer.part.total_bytes > how.max_bytes:
                 raise Broken(f"the file has {answer.part.total_bytes:,} bytes, more than download.max_bytes allows")
+            file = _PartFile(how, path, answer.offset)
             if answer.offset == 0 or not known.boot:
-                note(msgspec.structs.replace(answer.part, boot=how.boot))
-            await _write(how, response, path, answer)
-            return Fetched(answer.digests, answer.offset == 0 and answer.part.total_bytes is not None)
+                file.opening = partial(note, msgspec.structs.replace(answer.part, boot=how.boot))
+            async with aclosing(file):
+                content = await _write(how, response, file, answer)
+            return Fetched(answer.digests, answer.offset == 0 and answer.part.total_bytes is not None, content)
     except _StartAnew:
         path.unlink(missing_ok=True)
         raise
@@ -138,12 +147,15 @@ async def fetch(how: Fetch, url: str, path: Path, known: Part, note: NotePart) -
 
 def _usable_bytes(path: Path, known: Part, boot: str) -> int:
     """How much of the part file to go on from; 0 for anew."""
-    try:
-        size = path.stat().st_size
-    except OSError:
-        return 0
     if not known.boot or known.boot != boot or (not known.validator and known.total_bytes is None):
         return 0
+    try:
+        info = path.lstat()
+    except OSError:
+        return 0
+    if not stat.S_ISREG(info.st_mode):
+        return 0
+    size = info.st_size
     if known.total_bytes is not None and size >= known.total_bytes:
         # Whole already, or more than whole: the last byte is asked for again, which shows whether it is the file.
         return known.total_bytes - 1 if size == known.total_bytes and size else 0
@@ -194,44 +206,65 @@ class _StartAnew(Broken):
     """What is on disk is of no use: the part file goes."""
 
 
-class _Writable(Protocol):
-    async def write(self, data: bytes | memoryview, /) -> int: ...
+@dataclass(slots=True)
+class _PartFile:
+    """The part file, opened when there is something to write.
+
+    Attributes:
+        opening: called before.
+    """
+
+    how: Fetch
+    path: Path
+    offset: int
+    opening: Callable[[], object] | None = None
+    _file: AsyncBufferedReader | AsyncBufferedIOBase | None = None
+
+    async def write(self, data: bytes | memoryview) -> int:
+        if free_bytes(self.path.parent) < self.how.reserved_bytes + len(data):
+            raise DiskFull(f"the disk of {self.path.parent} is full: free space, then run again")
+        file = self._file
+        if file is None:
+            if self.opening is not None:
+                self.opening()
+            if self.offset:
+                file = await aiofiles.open(self.path, "r+b")
+                await file.seek(self.offset)
+            else:
+                file = await aiofiles.open(self.path, "wb", opener=lambda path, _: create_new(Path(path)))
+            self._file = file
+        return await file.write(data)
+
+    async def aclose(self) -> None:
+        if self._file is not None:
+            await self._file.close()
 
 
-async def _write(how: Fetch, response: aiohttp.ClientResponse, path: Path, answer: _Answer) -> None:
+async def _write(how: Fetch, response: aiohttp.ClientResponse, file: _PartFile, answer: _Answer) -> bytes | None:
+    """Write what comes; or give it back if it is the whole of a small file."""
     total = answer.part.total_bytes
     size = answer.offset
-    async with aiofiles.open(path, "r+b" if answer.offset else "wb") as file:
-        if answer.offset:
-            await file.seek(answer.offset)
-        most = how.max_bytes if total is None else min(how.max_bytes, total)
-        spool = Spool(lambda data: _flush(how, file, data, path), min(WRITE_BYTES, most - size))
-        try:
-            async for piece in response.content.iter_any():
-                size += len(piece)
-                if size > most:
-                    raise _StartAnew("the server sent more bytes than the file has")
-                await spool.add(piece)
-        except aiohttp.ClientError:
-            # aiohttp tells of the break before it hands out what came ahead of it; there is no public way to that.
-            for piece in getattr(response.content, "_buffer", ()):
-                await spool.add(piece)
-            raise
-        finally:
-            await spool.finish()
+    most = how.max_bytes if total is None else min(how.max_bytes, total)
+    spool = Spool(file.write, min(WRITE_BYTES, most - size))
+    try:
+        async for piece in response.content.iter_any():
+            size += len(piece)
+            if size > most:
+                raise _StartAnew("the server sent more bytes than the file has")
+            how.received(len(piece))
+            await spool.add(piece)
+        if size == total and answer.offset == 0 and (content := spool.take_back()) is not None:
+            return content
+    except aiohttp.ClientError:
+        # aiohttp tells of the break before it hands out what came ahead of it; there is no public way to that.
+        for piece in getattr(response.content, "_buffer", ()):
+            await spool.add(piece)
+        raise
+    finally:
+        await spool.finish()
     if total is not None and size != total:
         raise Broken(f"the connection ended {total - size:,} bytes early")
-
-
-async def _flush(how: Fetch, file: _Writable, data: bytes | memoryview, path: Path) -> int:
-    if not data:
-        return 0
-    info = os.statvfs(path.parent)
-    if info.f_bavail * info.f_frsize < how.reserved_bytes + len(data):
-        raise DiskFull(f"the disk of {path.parent} is full: free space, then run again")
-    how.received(len(data))
-    await file.write(data)
-    return len(data)
+    return None
 
 
 def _disk_error(error: OSError, path: Path) -> AvatarBatchError:

@@ -1,24 +1,45 @@
-"""Holding a downloaded file against all that is known of the clip, and putting it in place for good."""
+"""Holding downloaded files against all that is known of their clips, and putting them in place for good."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import BadMedia
+from pipeline.errors import BadMedia, DiskFull
 from pipeline.media import ClipFacts, check_clip
 from pipeline.media.clips import look_at_clip
 from pipeline.media.files import sha256_of
 from pipeline.models import Model
-from pipeline.placing import put_in_place
+from pipeline.placing import Finished, create_new, free_bytes, put_all_in_place
 from pipeline.stages.digests import mismatch
 from pipeline.stages.fetch import Fetched
+from pipeline.stages.together import Together
 
-__all__ = ["Refused", "Verified", "Verifier"]
+__all__ = ["Arrival", "Refused", "Verified", "Verifier"]
 
 DECODERS = 2
 """Clips that are decoded at once: each takes a core and the memory of a few pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A file that came, and the clip that it should be.
+
+    Attributes:
+        part: where it is, or where it goes first if it came in memory.
+        output: the clip's place.
+        fetched: how it came.
+        model, voice_s: what the clip should be; seconds.
+    """
+
+    part: Path
+    output: Path
+    fetched: Fetched
+    model: Model
+    voice_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,43 +59,85 @@ class Refused(Exception):
 
 
 class Verifier:
-    """Works in the downloads' threads; decoding has threads of its own, waiting for the disk has not.
+    """Checks files and gives them their clips' names.
 
-    A thread that has decoded keeps its share of the allocator's memory, so few threads do.
+    Large files are checked side by side. Small ones, which came in memory, are written, checked and put in place
+    together by one thread, which puts the large ones in place too: names of a folder share its flush.
+
+    Args:
+        out: the folder of all clips.
+        at_once: large files that are checked side by side.
+        reserved_bytes: room on the disk that is left alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, out: Path, at_once: int, reserved_bytes: int) -> None:
+        self._out = out
+        self._reserved_bytes = reserved_bytes
+        self._threads = ThreadPoolExecutor(at_once, "verify")
+        # A thread that has decoded keeps its share of the allocator's memory, so few threads do.
         self._decoders = ThreadPoolExecutor(DECODERS, "decode")
+        self._placing: Together[tuple[Arrival, Verified | None], Verified] = Together(self._place, "place")
 
-    def verify(self, part: Path, output: Path, *, fetched: Fetched, model: Model, voice_s: float | None) -> Verified:
-        """Check the part file and give it the clip's name.
+    async def verify(self, arrival: Arrival) -> Verified:
+        """Check a file and give it the clip's name.
 
         A file whose bytes are vouched for, by a checksum or by one answer that brought them all, is followed through
         its structure; one that was put together from pieces is decoded too.
 
-        Args:
-            fetched: how it came.
-            model, voice_s: what the clip should be; seconds.
-
         Raises:
-            Refused: it isn't that.
-            OSError: the disk.
+            Refused: it isn't the clip; it is in the part file.
+            DiskFull, OSError: the disk.
         """
-        sha256 = sha256_of(part)
-        if wrong := mismatch(part, fetched.digests):
+        checked: Verified | None = None
+        if arrival.fetched.content is None:
+            checked = await asyncio.get_running_loop().run_in_executor(self._threads, self._check, arrival)
+        return await self._placing.do((arrival, checked))
+
+    def close(self) -> None:
+        """Let the threads end; decoding is not waited for."""
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown()
+        self._placing.close()
+
+    def _check(self, arrival: Arrival) -> Verified:
+        fetched = arrival.fetched
+        clip = arrival.part if fetched.content is None else fetched.content
+        sha256 = sha256_of(clip)
+        if wrong := mismatch(clip, fetched.digests):
             raise Refused(f"came damaged: {wrong}", sha256)
         try:
             if fetched.digests or fetched.in_one_piece:
-                facts = look_at_clip(part, decode=False)
+                facts = look_at_clip(clip, decode=False)
             else:
-                facts = self._decoders.submit(look_at_clip, part).result()
+                facts = self._decoders.submit(look_at_clip, clip).result()
         except BadMedia as error:
             raise Refused(str(error), sha256) from None
-        if wrong := check_clip(facts, model, voice_s):
+        if wrong := check_clip(facts, arrival.model, arrival.voice_s):
             raise Refused(wrong, sha256)
-        put_in_place(part, output)
         return Verified(facts, sha256)
 
-    def close(self) -> None:
-        """Let the threads end; what they do now is not waited for."""
-        self._decoders.shutdown(wait=False, cancel_futures=True)
+    def _place(self, batch: Sequence[tuple[Arrival, Verified | None]]) -> list[Verified | Exception]:
+        outcomes: list[Verified | Exception] = []
+        room_bytes = free_bytes(self._out) - self._reserved_bytes
+        for arrival, checked in batch:
+            room_bytes -= len(arrival.fetched.content or b"")
+            try:
+                if checked is None and room_bytes < 0:
+                    raise DiskFull(f"the disk of {self._out} is full: free space, then run again")
+                outcomes.append(checked or self._check_small(arrival))
+            except Exception as error:
+                outcomes.append(error)
+        good = [number for number, outcome in enumerate(outcomes) if isinstance(outcome, Verified)]
+        arrivals = [batch[number][0] for number in good]
+        failures = put_all_in_place([Finished(one.part, one.output, one.fetched.content) for one in arrivals])
+        for number, failure in zip(good, failures, strict=True):
+            outcomes[number] = failure or outcomes[number]
+        return outcomes
+
+    def _check_small(self, arrival: Arrival) -> Verified:
+        try:
+            return self._check(arrival)
+        except Refused:
+            with open(create_new(arrival.part), "wb") as file:
+                file.write(arrival.fetched.content or b"")
+            raise

@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from pipeline.errors import StateRefused, UsageError
-from pipeline.placing import flush_folder
+from pipeline.placing import flush
 from pipeline.state import inspections, notes
 
 __all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "connect", "connect_reader", "create", "damaged", "refuse_network_disk"]
@@ -129,7 +129,7 @@ def create(path: Path) -> None:
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     draft.rename(path)
-    flush_folder(path.parent)
+    flush(path.parent)
 
 
 def _new_tag() -> str:

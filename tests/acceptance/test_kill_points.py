@@ -63,9 +63,16 @@ CHAINS = {
     "poll and download": Chain(
         QUICK,
         [
-            ("asked", "after", 2), *both("complete"), *both("note_part"), ("write", "before", 1), ("write", "after", 1),
-            ("verify", "before", 1), ("place", "before", 1), ("place", "after", 1), *both("finish"),
-            ("move:finish", "after", 2),
+            ("asked", "after", 2), *both("complete"), ("verify", "before", 1), ("place", "before", 1), ("place", "after", 1),
+            *both("finish"), ("move:finish", "after", 2),
+        ],
+        rows=8,
+    ),
+    "download of large clips": Chain(
+        Plan(render_s=0.15, pad_bytes=1_500_000),
+        [
+            *both("note_part"), ("write", "before", 1), ("write", "after", 1), ("verify", "before", 1),
+            ("place", "before", 1), ("place", "after", 1), *both("finish"),
         ],
         rows=8,
     ),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -117,6 +118,47 @@ async def test_a_file_comes_whole_with_what_the_server_promised(how: Fetch, cdn:
     assert "Range" not in cdn.asked[0]
     assert cdn.asked[0]["Accept-Encoding"] == "identity"
     assert "Authorization" not in cdn.asked[0]
+
+
+async def test_a_small_file_that_comes_whole_is_given_back_and_not_written(how: Fetch, cdn: Cdn, part: Path) -> None:
+    cdn.content = CLIP[:500_000]
+    received: list[int] = []
+
+    came, noted = await fetched(replace(how, received=received.append), cdn, part)
+
+    digest = Digest("sha256", hashlib.sha256(cdn.content).hexdigest())
+    assert came == Fetched((digest,), in_one_piece=True, content=cdn.content)
+    assert not part.exists()
+    assert noted == []
+    assert sum(received) == 500_000
+
+
+async def test_what_comes_of_a_small_file_that_is_cut_is_kept(how: Fetch, cdn: Cdn, part: Path) -> None:
+    cdn.content = CLIP[:500_000]
+    cdn.answer = sends(cdn.content[:200_000], Content_Length="500000", ETag=ETAG)
+    noted: list[Part] = []
+    with pytest.raises(Broken, match="the connection broke"):
+        await fetch(how, cdn.url, part, Part(), noted.append)
+    assert part.read_bytes() == cdn.content[:200_000]
+    assert noted == [msgspec.structs.replace(WHOLE, total_bytes=500_000)]
+    cdn.answer = None
+
+    came, _ = await fetched(how, cdn, part, noted[0])
+
+    assert part.read_bytes() == cdn.content
+    assert (came.in_one_piece, came.content) == (False, None)
+
+
+async def test_a_link_in_the_part_file_s_place_is_not_followed(how: Fetch, cdn: Cdn, part: Path) -> None:
+    precious = part.with_name("precious")
+    precious.write_bytes(CLIP[:1_000_000])
+    part.symlink_to(precious)
+
+    await fetched(how, cdn, part, WHOLE)
+
+    assert precious.read_bytes() == CLIP[:1_000_000]
+    assert not part.is_symlink()
+    assert part.read_bytes() == CLIP
 
 
 async def test_a_cut_download_keeps_what_came_and_goes_on_from_there(how: Fetch, cdn: Cdn, part: Path) -> None:

@@ -8,7 +8,7 @@ import random
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -242,12 +242,12 @@ async def _watch(
             running = [task for task in (submit, *others) if not task.done()]
             await asyncio.wait([changed, *signals, *running], return_when=asyncio.FIRST_COMPLETED)
             changed.cancel()
-            for task in (submit, *others):
-                if task.done() and not task.cancelled() and (error := task.exception()):
-                    raise _innermost(error)  # it ends the run, with its traceback in the log
+            _look_for_faults(context, (submit, *others))
         context.submitting_over.set()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(submit), GRACE_S)
+        await asyncio.wait([submit], timeout=GRACE_S)
+        _look_for_faults(context, [submit])
+        if context.fault is not None:
+            raise context.fault  # with its traceback in the log
         looking = next(stage for stage in stages if isinstance(stage, InspectStage))
         if not interrupt.is_set() and not context.over.is_set():
             patience_s = context.settings.inspect.wait_s
@@ -261,10 +261,12 @@ async def _watch(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _look_for_faults(context: RunContext, tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        if task.done() and not task.cancelled() and (error := task.exception()):
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[0]
+            context.break_off(error if isinstance(error, Exception) else RuntimeError(repr(error)))
 
 
 async def _note_death(studio: asyncio.subprocess.Process | None, context: RunContext) -> None:

@@ -26,6 +26,7 @@ class RunContext:
 
     Attributes:
         stop_reason: why nothing more is submitted, if so.
+        fault: what no run was made for, such as a state file that turned out to be damaged; it ends the run.
         within_hours: set when submitting may begin.
         submitting_over, over: set when nothing more is to be submitted, and when the stages are to end at once.
         room: set when a submit that waited for its turn should look again.
@@ -48,6 +49,7 @@ class RunContext:
     rng: random.Random
     resubmit_unconfirmed: frozenset[int] = frozenset()
     stop_reason: StopRun | None = None
+    fault: Exception | None = None
     within_hours: asyncio.Event = field(default_factory=asyncio.Event)
     submitting_over: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,6 +76,13 @@ class RunContext:
         self.stop_submitting(reason)
         self.stop_reason = reason
         self.over.set()
+        self.state.changed.set()
+
+    def break_off(self, fault: Exception) -> None:
+        """Something went wrong that was not foreseen: end the run, every row as it stands."""
+        self.fault = self.fault or fault
+        self.over.set()
+        self.submitting_over.set()
         self.state.changed.set()
 
     def unanswered(self, words: str) -> None:

@@ -84,6 +84,9 @@ class SubmitStage:
                 context.abort(reason)
             else:
                 context.stop_submitting(reason)
+        except Exception as fault:
+            # Raised here, it would end the submits that are in the air, and what they are answered would be lost.
+            context.break_off(fault)
         finally:
             context.airborne -= 1
             context.room.set()

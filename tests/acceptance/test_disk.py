@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator import Cdn, Emulator, Plan
+from tests.emulator import Action, Cdn, Emulator, Plan, Rule
 
 from .conftest import Nights
 
@@ -126,15 +126,19 @@ def test_writes_that_fail_for_real_end_the_run(emu: Emulator, nights: Nights, li
     night.assert_paid_once(generations=4)
 
 
-PLACES = [
-    "move:begin_submit", "move:accept", "move:complete", "write", "place", "fsync", "move:finish",
-]  # fmt: skip
+PLACES = ["move:begin_submit", "move:accept", "move:complete", "place", "fsync", "move:finish"]
+LARGE_PAD_BYTES = 1_500_000
+"""Small clips are written in one go when they are whole, others piece by piece."""
 
 
+@pytest.mark.parametrize(("pad_bytes", "places"), [(4096, PLACES), (LARGE_PAD_BYTES, [*PLACES, "write"])])
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
-def test_a_disk_that_fails_at_one_step_after_the_other_ends_each_run(emu: Emulator, nights: Nights, code: int) -> None:
-    night = nights(emu, len(PLACES) + 2, submit__max_in_flight=2)
-    for place in PLACES:
+def test_a_disk_that_fails_at_one_step_after_the_other_ends_each_run(
+    emu: Emulator, nights: Nights, code: int, pad_bytes: int, places: list[str]
+) -> None:
+    emu.set_plan(Plan(render_s=0.1, pad_bytes=pad_bytes))
+    night = nights(emu, len(places) + 2, submit__max_in_flight=2)
+    for place in places:
         ended = night.run(hook={"fail": [place, code, 1, 1_000]})
         assert ended.code == 3, f"{place}: {ended.text}"
         assert "can't be written" in ended.text or "full" in ended.text
@@ -151,6 +155,18 @@ def test_a_state_file_found_damaged_midway_is_said(emu: Emulator, nights: Nights
         assert "state.db" in ended.text
     assert night.run().code == 0
     night.assert_paid_once(generations=6)
+
+
+def test_a_submit_in_the_air_when_the_run_breaks_is_answered_and_noted(emu: Emulator, nights: Nights) -> None:
+    emu.set_plan(Plan(render_s=0.1, rules=[Rule("submit", Action("slow", seconds=1.0), nth=[2])]))
+    night = nights(emu, 2, submit__max_in_flight=2)
+
+    ended = night.run(hook={"fail": ["move:accept", errno.EPERM, 1, 1]})
+
+    assert ended.code in {2, 3}, ended.text
+    assert sorted(night.states().values()) == ["rendering", "submitting"]
+    assert night.run().code == 0
+    night.assert_paid_once(generations=2)
 
 
 def test_an_endless_download_does_not_fill_the_disk(emu: Emulator, nights: Nights) -> None:

@@ -233,17 +233,16 @@ async def _watch(
     beside = [asyncio.create_task(watcher.refresh()), asyncio.create_task(_note_death(studio, context))]
     signals = [asyncio.create_task(event.wait()) for event in (interrupt, context.over)]
     began = context.now()
+    for task in (submit, *others, *signals):
+        task.add_done_callback(lambda _: context.state.changed.set())
     try:
         while not interrupt.is_set() and not context.over.is_set():
             context.state.changed.clear()
             if goal.is_reached(context):
                 break
-            changed = asyncio.create_task(context.state.changed.wait())
-            running = [task for task in (submit, *others) if not task.done()]
-            await asyncio.wait([changed, *signals, *running], return_when=asyncio.FIRST_COMPLETED)
-            changed.cancel()
+            await context.state.changed.wait()
             _look_for_faults(context, (submit, *others))
-        context.submitting_over.set()
+        context.close_submitting()
         await asyncio.wait([submit], timeout=GRACE_S)
         _look_for_faults(context, [submit])
         if context.fault is not None:

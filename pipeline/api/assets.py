@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import msgspec
 from pipeline.clip import Clip
 from pipeline.errors import RowRefused
 
-__all__ = ["SubmitBody", "prepare_body"]
+__all__ = ["SubmitBody", "prepare_bodies", "prepare_body"]
 
 # A multiple of 3, so that the pieces' Base64 joins without padding inside.
 PIECE_BYTES = 3 * 64 * 1024
@@ -88,6 +88,17 @@ class SubmitBody:
             yield last
 
 
+def prepare_bodies(clips: Sequence[Clip]) -> list[SubmitBody | Exception]:
+    """The bodies for rows, or why there is none."""
+    bodies: list[SubmitBody | Exception] = []
+    for clip in clips:
+        try:
+            bodies.append(prepare_body(clip))
+        except RowRefused as error:
+            bodies.append(error)
+    return bodies
+
+
 def prepare_body(clip: Clip) -> SubmitBody:
     """The body for a row, after a look whether its files are still those that were checked. Reads files.
 
@@ -103,7 +114,18 @@ def prepare_body(clip: Clip) -> SubmitBody:
     image = _asset("image", clip.image, clip.image_stamp)
     audio = _asset("audio", clip.audio, clip.audio_stamp)
     head = msgspec.json.encode(body)[:-1]
-    return SubmitBody([head + b',"image_url":', image, b',"audio_url":', audio, b"}"])
+    return SubmitBody([*_joined(head + b',"image_url":', image, b',"audio_url":', audio), b"}"])
+
+
+def _joined(*parts: bytes | _File) -> list[bytes | _File]:
+    """Neighbouring bytes in one piece: each piece is a system call."""
+    joined: list[bytes | _File] = []
+    for part in parts:
+        if joined and isinstance(part, bytes) and isinstance(joined[-1], bytes):
+            joined[-1] += part
+        else:
+            joined.append(part)
+    return joined
 
 
 def _asset(field: str, place: str, stamp: str) -> bytes | _File:

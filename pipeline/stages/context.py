@@ -29,7 +29,7 @@ class RunContext:
         fault: what no run was made for, such as a state file that turned out to be damaged; it ends the run.
         within_hours: set when submitting may begin.
         submitting_over, over: set when nothing more is to be submitted, and when the stages are to end at once.
-        room: set when a submit that waited for its turn should look again.
+        room: set when a submit that waits for its turn should look again.
         reconciling_is_hopeless: the usage log can't be read; rows of unknown fate stay for the next run.
         airborne: submits whose request is going out now.
         polls, bytes_received: counted since the run began, for whoever watches.
@@ -68,7 +68,12 @@ class RunContext:
         if self.stop_reason is None:
             self.stop_reason = reason
             self.events.emit("stop_submitting", reason=type(reason).__name__, message=str(reason))
+        self.close_submitting()
+
+    def close_submitting(self) -> None:
+        """Nothing more goes out, whether for a reason or because all is done."""
         self.submitting_over.set()
+        self.room.set()
         self.state.changed.set()
 
     def abort(self, reason: StopRun) -> None:
@@ -82,8 +87,7 @@ class RunContext:
         """Something went wrong that was not foreseen: end the run, every row as it stands."""
         self.fault = self.fault or fault
         self.over.set()
-        self.submitting_over.set()
-        self.state.changed.set()
+        self.close_submitting()
 
     def unanswered(self, words: str) -> None:
         """A request got no answer. An outage that no patience outlasts ends the run."""

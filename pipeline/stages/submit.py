@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
+from contextlib import closing
 
-from pipeline.api.assets import prepare_body
+from pipeline.api.assets import SubmitBody, prepare_bodies
 from pipeline.api.ids import new_client_request_id
 from pipeline.clip import Clip, Failure, FailureCode, Status
 from pipeline.errors import (
@@ -18,8 +18,10 @@ from pipeline.errors import (
     Throttled,
     UnknownFate,
 )
+from pipeline.placing import free_bytes
 from pipeline.stages.backlog import Backlog, first_of
 from pipeline.stages.context import RunContext
+from pipeline.stages.together import Together
 
 __all__ = ["RESERVED_BYTES", "SubmitStage"]
 
@@ -39,24 +41,28 @@ class SubmitStage:
         self._context = context
         self._backlog = Backlog(context.state.inbox(Status.PENDING, only=only), context.now)
         self._tries: dict[int, int] = {}
+        self._bodies: Together[Clip, SubmitBody] = Together(self._prepare, "prepare")
 
     async def run(self) -> None:
         """Submit until told to stop; what is in the air then is finished."""
         context = self._context
         await first_of(None, context.within_hours.wait(), context.submitting_over.wait())
+        with closing(self._bodies):
+            await self._submit_all()
+
+    async def _submit_all(self) -> None:
+        context = self._context
         async with asyncio.TaskGroup() as requests:
-            getting: asyncio.Task[Clip] | None = None
+            clip: Clip | None = None
             while not context.submitting_over.is_set():
-                getting = getting or asyncio.create_task(self._backlog.get())
-                await _either(getting, context.submitting_over)
-                if not getting.done() or not await self._turn():
-                    continue
-                clip, getting = getting.result(), None
-                context.airborne += 1
-                context.pace.started(context.now())
-                requests.create_task(self._submit(clip))
-            if getting is not None:
-                getting.cancel()
+                clip = clip or self._backlog.get_nowait()
+                if clip is None:
+                    await first_of(None, self._backlog.wait(), context.submitting_over.wait())
+                elif await self._turn():
+                    context.airborne += 1
+                    context.pace.started(context.now())
+                    requests.create_task(self._submit(clip))
+                    clip = None
 
     async def _turn(self) -> bool:
         """Wait until another submit may go; False if the wait was for something else and has to be taken up again."""
@@ -65,7 +71,7 @@ class SubmitStage:
         wait_s = context.pace.wait_s(context.now(), self._busy())
         if wait_s == 0:
             return True
-        await first_of(wait_s, context.room.wait(), context.submitting_over.wait())
+        await first_of(wait_s, context.room.wait())
         return False
 
     def _busy(self) -> int:
@@ -93,10 +99,8 @@ class SubmitStage:
 
     async def _send(self, clip: Clip) -> None:
         context = self._context
-        if _free_bytes(context.out) < RESERVED_BYTES:
-            raise DiskFull(f"the disk of {context.out} is full: free space, then run again")
         try:
-            body = await asyncio.to_thread(prepare_body, clip)
+            body = await self._bodies.do(clip)
         except RowRefused as error:
             await self._fail(clip, FailureCode.BAD_REQUEST, str(error))
             return
@@ -177,22 +181,14 @@ class SubmitStage:
         await self._context.state.fail(clip, failure, fate=fate)
         self._context.tell("failed", clip, code=code, message=message, request_id=request_id)
 
+    def _prepare(self, clips: Sequence[Clip]) -> list[SubmitBody | Exception]:
+        if free_bytes(self._context.out) < RESERVED_BYTES:
+            return [DiskFull(f"the disk of {self._context.out} is full: free space, then run again")] * len(clips)
+        return prepare_bodies(clips)
+
     def _price_usd(self, clip: Clip) -> float:
         """The row's estimate; where the voice's length isn't known, that of the longest that the model takes."""
         if clip.estimated_usd is not None:
             return clip.estimated_usd
         model = self._context.catalogue[clip.model]
         return model.price_usd(model.voice.max_s)
-
-
-async def _either(task: asyncio.Task[Clip], event: asyncio.Event) -> None:
-    waiting = asyncio.create_task(event.wait())
-    try:
-        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        waiting.cancel()
-
-
-def _free_bytes(folder: os.PathLike[str]) -> int:
-    info = os.statvfs(folder)
-    return info.f_bavail * info.f_frsize

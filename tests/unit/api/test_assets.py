@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.api import assets
-from pipeline.api.assets import SubmitBody, prepare_body
+from pipeline.api.assets import SubmitBody, prepare_bodies, prepare_body
 from pipeline.clip import Clip
 from pipeline.errors import RowRefused
 from pipeline.manifest.looks import stamp_of
@@ -192,3 +193,14 @@ async def test_what_is_really_recorded_has_the_right_kind(media: Path, ending: s
 
     kinds = {"mp3": "mpeg", "wav": "wav", "m4a": "mp4", "aac": "aac"}
     assert json.loads(content)["audio_url"].startswith(f"data:audio/{kinds[ending]};base64,")
+
+
+def test_a_row_that_is_refused_holds_up_no_other(files: tuple[Path, Path], tmp_path: Path) -> None:
+    good, gone = clip_with(*files), clip_with(*files)
+    gone = replace(gone, image=str(tmp_path / "gone.png"))
+
+    bodies = prepare_bodies([gone, good])
+
+    assert isinstance(bodies[0], RowRefused)
+    assert isinstance(bodies[1], SubmitBody)
+    assert bodies[1].length == prepare_body(good).length

@@ -35,9 +35,19 @@ from pipeline.local_studio import local_studio
 from pipeline.lock import OutLock
 from pipeline.pacing import Backoff, Outage, SubmitPace, window_for
 from pipeline.pacing.hours import hours_from
-from pipeline.stages import DownloadStage, HoursStage, InspectStage, PollStage, ReconcileStage, RunContext, SubmitStage
+from pipeline.stages import (
+    DownloadStage,
+    HoursStage,
+    InspectStage,
+    PollStage,
+    ReconcileStage,
+    RememberStage,
+    RunContext,
+    SubmitStage,
+)
 from pipeline.stages.backlog import first_of
 from pipeline.stages.links import is_private_host
+from pipeline.stages.remember import learning_of
 from pipeline.state import Overview, StateFile, StateView
 from pipeline.watcher import Quote, RunWatcher
 
@@ -163,6 +173,7 @@ async def _render(
         stages: list[_Stage] = [
             SubmitStage(context, wishes.only), PollStage(context), ReconcileStage(context), download,
             InspectStage(context), HoursStage(context, hours_from(datetime.now(UTC), wishes.start_at, wishes.until)),
+            RememberStage(context),
         ]  # fmt: skip
         events.emit("start", job=job.name, base_url=base_url, rows={str(k): v for k, v in state.counts.items() if v})
         if opened.changed_total:
@@ -204,13 +215,16 @@ def _context(job: Job, state: StateFile, api: ApiClient, events: Events, opened:
     settings = job.settings
     rng = random.Random()
     backoff = Backoff(settings.retry.base_s, settings.retry.max_s, rng)
+    window = window_for(settings.submit.max_in_flight)
+    pace = SubmitPace(window, settings.submit.requests_per_minute, backoff, settings.api.requests_per_minute)
     return RunContext(
         state=state,
         api=api,
         settings=settings,
         catalogue=settings.catalogue,
         out=job.out,
-        pace=SubmitPace(window_for(settings.submit.max_in_flight), settings.submit.requests_per_minute, backoff),
+        pace=pace,
+        learning=learning_of(settings, api.base_url, pace, os.environ),
         backoff=backoff,
         outage=Outage(settings.retry.attempts, settings.retry.attempts * settings.retry.max_s),
         budget=Budget(settings.budget.max_usd, state.reserved_usd()),

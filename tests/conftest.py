@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from unittest.mock import Mock
 
@@ -9,6 +10,9 @@ import aiohttp
 import aioresponses.core
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Tests know nothing of what other runs have learned, and leave nothing for those to come.
+os.environ["AVATAR_BATCH_CACHE_DIR"] = ""
 
 # The gate must say the same twice, so examples come from no clock and no database; `--hypothesis-seed` explores more.
 settings.register_profile(

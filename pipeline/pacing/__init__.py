@@ -2,6 +2,7 @@
 
 from pipeline.pacing.backoff import Backoff
 from pipeline.pacing.hours import Hours, hours_from, parse_time
+from pipeline.pacing.learning import Learning
 from pipeline.pacing.memory import Learned, Memory, cache_folder
 from pipeline.pacing.outage import Outage
 from pipeline.pacing.poll_plan import AdaptivePlan, FixedPlan, PollPlan, poll_plan_for
@@ -18,6 +19,7 @@ __all__ = [
     "FixedWindow",
     "Hours",
     "Learned",
+    "Learning",
     "Memory",
     "Outage",
     "PollPlan",

@@ -47,12 +47,17 @@ class PollPlan(Protocol):
         """Start from what an earlier run has seen."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FixedPlan:
-    """Every ``interval_s``."""
+    """Every ``interval_s``. What earlier runs have seen is handed on as it is."""
 
     interval_s: float
-    version: int = 0
+    observations: Sequence[Observation] = ()
+
+    @property
+    def version(self) -> int:
+        """Gaps are never out of date."""
+        return 0
 
     def gap_s(self, seen_s: float, voice_s: float) -> float:
         """The same for every age."""
@@ -71,13 +76,9 @@ class FixedPlan:
     def gone(self, clip: Hashable) -> None:
         """Nothing to learn."""
 
-    @property
-    def observations(self) -> Sequence[Observation]:
-        """Nothing was learned."""
-        return ()
-
     def learn(self, observations: Sequence[Observation]) -> None:
-        """Nothing to learn."""
+        """Nothing but to hand it on."""
+        self.observations = observations
 
 
 NOTICE_SHARE = 0.01

@@ -59,6 +59,7 @@ class SubmitPace:
     _refusals: int = 0
     _doubt: _Doubt | None = None
     _sure: bool = False
+    _recalled_limit: int | None = None
 
     def __post_init__(self) -> None:
         self.requests = RequestRate(self.backoff, self.requests_per_minute)
@@ -66,8 +67,9 @@ class SubmitPace:
 
     def recall(self, learned: Learned) -> None:
         """Start from what an earlier run has learned, as far as this one knows no better yet."""
+        self._recalled_limit = self._recalled_limit or learned.clips_at_once
         if isinstance(self.window, AdaptiveWindow) and self.window.limit is None and not self._refusals:
-            self.window.limit = learned.clips_at_once
+            self.window.recall(learned.clips_at_once)
         for rate, known in ((self.requests, learned.requests_per_s), (self.submits, learned.submits_per_s)):
             if rate.learned_per_s == math.inf and known:
                 rate.learned_per_s = known
@@ -75,7 +77,7 @@ class SubmitPace:
     def learned(self, observations: Sequence[Observation]) -> Learned:
         """What the next run may start from; the render times are the plan's."""
         return Learned.of(
-            self.window.limit if isinstance(self.window, AdaptiveWindow) else None,
+            self.window.limit if isinstance(self.window, AdaptiveWindow) else self._recalled_limit,
             self.requests.learned_per_s,
             self.submits.learned_per_s,
             observations,

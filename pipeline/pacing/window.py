@@ -116,11 +116,16 @@ class AdaptiveWindow:
         self.current = max(1, min(self.current, int(self.limit * 0.8 ** max(0, self._in_a_row - 1))))
         return expected
 
+    def recall(self, limit: int | None) -> None:
+        """So many fitted in an earlier run; None: that is not known."""
+        self.limit = limit
+        self.current = min(self.current, limit or self.current)
+
     def forget(self, rendering: int) -> None:
         """The limit is not known after all: so many render, and a refusal was for another reason."""
         self.limit, self.current = None, max(self.current, rendering)
 
 
-def window_for(setting: int | Literal["auto"], limit: int | None = None) -> Window:
-    """The window that ``submit.max_in_flight`` asks for; ``limit`` is what an earlier run has found."""
-    return AdaptiveWindow(limit=limit) if setting == "auto" else FixedWindow(setting)
+def window_for(setting: int | Literal["auto"]) -> Window:
+    """The window that ``submit.max_in_flight`` asks for."""
+    return AdaptiveWindow() if setting == "auto" else FixedWindow(setting)

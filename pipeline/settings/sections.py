@@ -39,6 +39,8 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     provider: Literal["local", "aimlapi"] = "local"
     base_url: str = ""
     timeout_s: PositiveFloat = 120.0
+    requests_per_minute: FloatFromZero = 0.0
+    """Submits and polls together; 0: no limit but those that the API shows."""
 
     @property
     def url(self) -> str:
@@ -59,6 +61,8 @@ class PollSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     strategy: Literal["adaptive", "fixed"] = "adaptive"
     interval_s: PositiveFloat = 1.0
     expected_s: FloatFromZero = 0.0
+    notice_s: FloatFromZero = 0.0
+    """Mean seconds wanted from a clip's being ready until that is noticed; 0: a hundredth of the typical render time."""
     give_up_after_s: PositiveFloat = 7200.0
     not_found_s: FloatFromZero = 60.0
     """How long a 404 on a known generation id is taken for a hiccup."""

@@ -6,6 +6,16 @@ from pipeline.stages.hours import HoursStage
 from pipeline.stages.inspect_clips import InspectStage
 from pipeline.stages.poll import PollStage
 from pipeline.stages.reconcile import ReconcileStage
+from pipeline.stages.remember import RememberStage
 from pipeline.stages.submit import SubmitStage
 
-__all__ = ["DownloadStage", "HoursStage", "InspectStage", "PollStage", "ReconcileStage", "RunContext", "SubmitStage"]
+__all__ = [
+    "DownloadStage",
+    "HoursStage",
+    "InspectStage",
+    "PollStage",
+    "ReconcileStage",
+    "RememberStage",
+    "RunContext",
+    "SubmitStage",
+]

@@ -13,7 +13,7 @@ from pipeline.clip import Clip
 from pipeline.errors import StopRun, Unreachable
 from pipeline.events import Events
 from pipeline.models import Catalogue
-from pipeline.pacing import Backoff, Outage, SubmitPace
+from pipeline.pacing import Backoff, Learning, Outage, SubmitPace
 from pipeline.settings import Settings
 from pipeline.state import StateFile
 
@@ -42,6 +42,7 @@ class RunContext:
     catalogue: Catalogue
     out: Path
     pace: SubmitPace
+    learning: Learning
     backoff: Backoff
     outage: Outage
     budget: Budget

@@ -21,7 +21,7 @@ from pipeline.errors import (
     ServerTrouble,
     Throttled,
 )
-from pipeline.pacing import PollPlan, PollQueue, poll_plan_for
+from pipeline.pacing import PollPlan, PollQueue
 from pipeline.stages.backlog import first_of
 from pipeline.stages.context import RunContext
 
@@ -68,10 +68,10 @@ class PollStage:
         self._inbox = context.state.inbox(Status.RENDERING)
         self._queue: PollQueue[int] = PollQueue(context.rng)
         self._outstanding: dict[int, _Outstanding] = {}
-        self._plans: dict[str, PollPlan] = {}
         self._planned = 0
         self._key_refusals = 0
         self._words: set[str] = set()
+        self._began = time.time()
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -102,7 +102,7 @@ class PollStage:
         item = self._outstanding[clip.seq] = _Outstanding(clip, now - age_s, now)
         if clip.completed_at:
             self._queue.put(clip.seq, now, 0.0, planned=False)  # it was ready before: only its link is wanted
-        elif age_s > self._context.settings.poll.interval_s * 2:
+        elif clip.submitted_at < self._began:
             # Left by an earlier run: all of them are due, spread so that they don't come in one burst.
             delay_s = self._context.rng.uniform(0.0, min(5.0, len(self._outstanding) / AT_ONCE))
             self._queue.put(clip.seq, now, delay_s, planned=False)
@@ -111,17 +111,11 @@ class PollStage:
             self._queue.put(clip.seq, item.started, self._gap_s(item))
 
     def _plan(self, clip: Clip) -> PollPlan:
-        plan = self._plans.get(clip.model)
-        if plan is None:
-            poll = self._context.settings.poll
-            expected_s = poll.expected_s or self._context.catalogue[clip.model].expected_s
-            plan = poll_plan_for(poll.strategy, poll.interval_s, expected_s)
-            self._plans[clip.model] = plan
-        return plan
+        return self._context.learning.plan(clip.model)
 
     def _replan(self) -> None:
         """What was learned since moves all clips, sooner or later."""
-        version = sum(plan.version for plan in self._plans.values())
+        version = self._context.learning.version
         if version != self._planned:
             self._planned = version
             self._queue.replan(lambda seq: self._gap_s(self._outstanding[seq]))

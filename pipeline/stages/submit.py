@@ -58,7 +58,9 @@ class SubmitStage:
                 clip = clip or self._backlog.get_nowait()
                 if clip is None:
                     await first_of(None, self._backlog.wait(), context.submitting_over.wait())
-                elif await self._turn():
+                    continue
+                context.learning.plan(clip.model)  # the pace starts from what is known of the model
+                if await self._turn():
                     context.airborne += 1
                     context.pace.started(context.now())
                     requests.create_task(self._submit(clip))

@@ -132,6 +132,7 @@ class Night:
             **{name.replace("__", "."): value for name, value in settings.items()},
         }  # fmt: skip
         self.said: list[str] = []
+        self.cache = ""  # the folder in which nights remember; empty: none does
         self._commands = 0
         (folder / "face.png").write_bytes(png())
         (folder / "voice.wav").write_bytes(wav(seconds))
@@ -174,7 +175,7 @@ class Night:
             name: value for name, value in os.environ.items()
             if not name.startswith(("AVATAR_BATCH", "AIML")) and name not in {"http_proxy", "https_proxy", "all_proxy"}
         }  # fmt: skip
-        environ |= {"AIMLAPI_API_KEY": key, "PYTHONPATH": str(REPOSITORY)}
+        environ |= {"AIMLAPI_API_KEY": key, "PYTHONPATH": str(REPOSITORY), "AVATAR_BATCH_CACHE_DIR": self.cache}
         if hook is not None:
             environ |= {"PYTHONPATH": f"{HOOK}{os.pathsep}{REPOSITORY}", "NIGHT_HOOK": json.dumps(hook)}
         return Running(command, environ, self.folder / f"command-{self._commands}", REPOSITORY)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from tests.emulator import Action, Emulator, Plan, Rule
@@ -21,6 +24,44 @@ def test_a_concurrency_limit_is_lived_with(own_emu: Emulator, nights: Nights, wi
     if window == "auto":
         assert totals["refused"].get("429", 0) <= 12  # the limit is learnt, not battered
     assert [told["attempts"] for told in night.rows().values()] == [1] * 12
+
+
+def test_the_next_night_starts_where_this_one_ended(own_emu: Emulator, nights: Nights, tmp_path: Path) -> None:
+    own_emu.set_plan(Plan(render_s=[0.1, 0.3], max_concurrent=3))
+    refused = []
+    for _ in range(2):
+        night = nights(own_emu, 12, poll__strategy="adaptive")
+        night.cache = str(tmp_path / "cache")
+        before = own_emu.ledger()["totals"]["refused"].get("429", 0)
+        assert night.run().code == 0
+        night.assert_paid_once(generations=12)
+        refused.append(own_emu.ledger()["totals"]["refused"].get("429", 0) - before)
+    assert refused[0] > 0
+    assert refused[1] == 0
+    (kept,) = (tmp_path / "cache").iterdir()
+    learned = json.loads(kept.read_text())
+    assert learned["clips_at_once"] == 3
+    assert len(learned["render_times"]) >= 12
+
+
+def test_clips_whose_submit_took_long_teach_as_well(own_emu: Emulator, nights: Nights, tmp_path: Path) -> None:
+    own_emu.set_plan(Plan(instant=True, rules=[Rule("submit", Action("slow", seconds=0.3))]))
+    night = nights(own_emu, 3, poll__strategy="adaptive", poll__interval_s=0.05)
+    night.cache = str(tmp_path / "cache")
+    assert night.run().code == 0
+    (kept,) = (tmp_path / "cache").iterdir()
+    assert len(json.loads(kept.read_text())["render_times"]) == 3
+
+
+def test_the_budget_of_requests_covers_submits_and_polls(own_emu: Emulator, nights: Nights) -> None:
+    own_emu.set_plan(Plan(render_s=1.0))
+    night = nights(own_emu, 6, api__requests_per_minute=600, poll__strategy="fixed", poll__interval_s=0.05)
+    assert night.run().code == 0
+    night.assert_paid_once(generations=6)
+    times = sorted(line["at"] for route in ("submit", "retrieve") for line in night.journal(route))
+    assert len(times) >= 18
+    # A sender that is late may catch up on a tenth of a second.
+    assert len(times) - 1 <= 10 * (times[-1] - times[0]) + 2
 
 
 def test_a_fixed_window_is_never_exceeded(own_emu: Emulator, nights: Nights) -> None:

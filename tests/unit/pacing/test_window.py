@@ -103,4 +103,4 @@ def test_a_given_number_stays() -> None:
     window.accepted(7, 7)
     assert not window.refused(3, again=True)
     assert window.size == 7
-    assert isinstance(window_for("auto", 9), AdaptiveWindow)
+    assert isinstance(window_for("auto"), AdaptiveWindow)

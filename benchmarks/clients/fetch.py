@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
-from pipeline.stages.fetch import READ_BYTES, Fetch, Part, fetch
+from pipeline.stages.fetch import READ_BYTES, Fetch, Holding, Part, fetch
 
 
 async def main() -> None:
@@ -21,7 +21,7 @@ async def main() -> None:
     slots = asyncio.Semaphore(at_once)
     timeout = aiohttp.ClientTimeout(total=None, sock_read=30)
     async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False, read_bufsize=READ_BYTES) as session:
-        how = Fetch(session, 30.0, 1 << 40, 0, allow_private=True, boot="one")
+        how = Fetch(session, 30.0, 1 << 40, 0, allow_private=True, boot="one", holding=Holding(0))
 
         async def bring(number: int, url: str) -> None:
             async with slots:

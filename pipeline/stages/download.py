@@ -19,7 +19,7 @@ from pipeline.stages.context import RunContext
 from pipeline.stages.fetch import READ_BYTES, Broken, Fetch, LinkExpired, Part, fetch
 from pipeline.stages.links import PublicResolver
 from pipeline.stages.submit import RESERVED_BYTES
-from pipeline.stages.verify import Arrival, Refused, Verifier
+from pipeline.stages.verify import Arrival, Refused, Verifier, refused_path
 
 __all__ = ["DownloadStage", "boot_id"]
 
@@ -122,10 +122,11 @@ class DownloadStage:
         try:
             known = progress.part or (msgspec.json.decode(clip.part, type=Part) if clip.part else Part())
             fetched = await fetch(how, clip.video_url, part, known, note)
-            model = context.catalogue[clip.model]
-            verified = await self._verifier.verify(
-                Arrival(part, context.out / clip.output, fetched, model, clip.voice_s)
-            )
+            arrival = Arrival(part, context.out / clip.output, fetched, context.catalogue[clip.model], clip.voice_s)
+            try:
+                verified = await self._verifier.verify(arrival)
+            finally:
+                how.holding.give_back(len(fetched.content or b""))
         except LinkExpired as error:
             await self._ask_for_link(clip, progress, str(error))
         except Broken as error:
@@ -134,7 +135,6 @@ class DownloadStage:
             await self._fetch_anew(clip, progress, part, error)
         else:
             del self._progress[clip.seq]
-            refused_path(part).unlink(missing_ok=True)
             facts = verified.facts
             await context.state.finish(
                 clip, sha256=verified.sha256, size_bytes=facts.size_bytes, duration_s=round(facts.video_s, 3)
@@ -205,11 +205,6 @@ class DownloadStage:
 def part_path(out: Path, clip: Clip) -> Path:
     """Where a clip's download grows."""
     return out / (clip.output + ".part")
-
-
-def refused_path(part: Path) -> Path:
-    """Where a file is kept that verification refused: it is paid for, and people may want to look."""
-    return part.with_name(part.name.removesuffix(".mp4.part") + ".refused.part")
 
 
 def boot_id() -> str:

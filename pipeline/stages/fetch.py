@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from urllib.parse import urljoin
@@ -22,9 +22,11 @@ from pipeline.stages.digests import Digest, digests_of
 from pipeline.stages.links import LinkRefused, check_link
 from pipeline.stages.spool import Spool
 
-__all__ = ["READ_BYTES", "Broken", "Fetch", "Fetched", "LinkExpired", "Part", "fetch"]
+__all__ = ["READ_BYTES", "Broken", "Fetch", "Fetched", "Holding", "LinkExpired", "Part", "fetch"]
 
 WRITE_BYTES = 1 << 20
+LARGEST_HELD_BYTES = 8 << 20
+"""A clip of several seconds."""
 READ_BYTES = 1 << 16
 """``read_bufsize`` of the session: with aiohttp's own four times as much a download is half as fast (benchmarks/downloads.py)."""
 MAX_REDIRECTS = 5
@@ -76,6 +78,28 @@ class _Answer:
     digests: tuple[Digest, ...]
 
 
+@dataclass(slots=True)
+class Holding:
+    """Memory for files that come whole: written and checked in one go, they cost less than piece by piece.
+
+    Attributes:
+        left_bytes: what is left of it.
+    """
+
+    left_bytes: int = 32 << 20
+
+    def take(self, size_bytes: int) -> bool:
+        """Whether a file may be held; then so much is taken."""
+        if size_bytes > min(LARGEST_HELD_BYTES, self.left_bytes):
+            return False
+        self.left_bytes -= size_bytes
+        return True
+
+    def give_back(self, size_bytes: int) -> None:
+        """A file is no longer held."""
+        self.left_bytes += size_bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """How a link is fetched.
@@ -87,6 +111,7 @@ class Fetch:
         reserved_bytes: room on the disk that is left alone.
         allow_private: whether links into private networks are followed.
         received: told of bytes as they come.
+        holding: memory for files that come whole; whoever gets such a file gives back what it took.
     """
 
     session: aiohttp.ClientSession
@@ -96,6 +121,7 @@ class Fetch:
     allow_private: bool
     boot: str
     received: Callable[[int], object] = int
+    holding: Holding = field(default_factory=Holding)
 
 
 NotePart = Callable[[Part], None]
@@ -130,7 +156,7 @@ async def fetch(how: Fetch, url: str, path: Path, known: Part, note: NotePart) -
             if answer.offset == 0 or not known.boot:
                 file.opening = partial(note, msgspec.structs.replace(answer.part, boot=how.boot))
             async with aclosing(file):
-                content = await _write(how, response, file, answer)
+                content = await _take(how, response, file, answer)
             return Fetched(answer.digests, answer.offset == 0 and answer.part.total_bytes is not None, content)
     except _StartAnew:
         path.unlink(missing_ok=True)
@@ -240,31 +266,51 @@ class _PartFile:
             await self._file.close()
 
 
-async def _write(how: Fetch, response: aiohttp.ClientResponse, file: _PartFile, answer: _Answer) -> bytes | None:
-    """Write what comes; or give it back if it is the whole of a small file."""
+async def _take(how: Fetch, response: aiohttp.ClientResponse, file: _PartFile, answer: _Answer) -> bytes | None:
+    """Write what comes; or give it back if it is a whole file that may be held in memory."""
     total = answer.part.total_bytes
-    size = answer.offset
-    most = how.max_bytes if total is None else min(how.max_bytes, total)
-    spool = Spool(file.write, min(WRITE_BYTES, most - size))
+    if answer.offset or total is None or not how.holding.take(total):
+        most = how.max_bytes if total is None else min(how.max_bytes, total)
+        spool = Spool(file.write, min(WRITE_BYTES, most - answer.offset))
+        try:
+            await _receive(how, response, answer, spool.add)
+        finally:
+            await spool.finish()
+        return None
+    pieces: list[bytes] = []
+
+    async def hold(piece: bytes) -> None:
+        pieces.append(piece)
+
+    try:
+        await _receive(how, response, answer, hold)
+    except BaseException:
+        how.holding.give_back(total)
+        if pieces:
+            await file.write(b"".join(pieces))
+        raise
+    return b"".join(pieces)
+
+
+async def _receive(
+    how: Fetch, response: aiohttp.ClientResponse, answer: _Answer, add: Callable[[bytes], Awaitable[object]]
+) -> None:
+    total = answer.part.total_bytes
+    size, most = answer.offset, how.max_bytes if total is None else min(how.max_bytes, total)
     try:
         async for piece in response.content.iter_any():
             size += len(piece)
             if size > most:
                 raise _StartAnew("the server sent more bytes than the file has")
             how.received(len(piece))
-            await spool.add(piece)
-        if size == total and answer.offset == 0 and (content := spool.take_back()) is not None:
-            return content
+            await add(piece)
     except aiohttp.ClientError:
         # aiohttp tells of the break before it hands out what came ahead of it; there is no public way to that.
         for piece in getattr(response.content, "_buffer", ()):
-            await spool.add(piece)
+            await add(piece)
         raise
-    finally:
-        await spool.finish()
     if total is not None and size != total:
         raise Broken(f"the connection ended {total - size:,} bytes early")
-    return None
 
 
 def _disk_error(error: OSError, path: Path) -> AvatarBatchError:

@@ -22,7 +22,6 @@ class Spool:
         self._filling, self._resting = (memoryview(bytearray(max(1, capacity))) for _ in range(2))
         self._filled = 0
         self._writing: asyncio.Task[int] | None = None
-        self._wrote = False
 
     async def add(self, piece: bytes) -> None:
         """Take a piece; errors are those of an earlier write."""
@@ -30,18 +29,10 @@ class Spool:
             await self._turn()
         if len(piece) > len(self._filling):
             await self._settle()
-            self._wrote = True
             await self._write(piece)
             return
         self._filling[self._filled : self._filled + len(piece)] = piece
         self._filled += len(piece)
-
-    def take_back(self) -> bytes | None:
-        """All that was added, where nothing of it was written yet, nor will be; else None."""
-        if self._wrote:
-            return None
-        filled, self._filled = self._filled, 0
-        return bytes(self._filling[:filled])
 
     async def finish(self) -> None:
         """Write what is left; when it returns, all is written."""
@@ -51,7 +42,6 @@ class Spool:
     async def _turn(self) -> None:
         await self._settle()
         if self._filled:
-            self._wrote = True
             self._writing = asyncio.create_task(self._write(self._filling[: self._filled]))
             self._filling, self._resting, self._filled = self._resting, self._filling, 0
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import BadMedia, DiskFull
@@ -18,8 +20,9 @@ from pipeline.stages.digests import mismatch
 from pipeline.stages.fetch import Fetched
 from pipeline.stages.together import Together
 
-__all__ = ["Arrival", "Refused", "Verified", "Verifier"]
+__all__ = ["Arrival", "Refused", "Verified", "Verifier", "refused_path"]
 
+SMALL_BYTES = 1 << 20
 DECODERS = 2
 """Clips that are decoded at once: each takes a core and the memory of a few pictures."""
 
@@ -88,10 +91,11 @@ class Verifier:
             Refused: it isn't the clip; it is in the part file.
             DiskFull, OSError: the disk.
         """
-        checked: Verified | None = None
-        if arrival.fetched.content is None:
-            checked = await asyncio.get_running_loop().run_in_executor(self._threads, self._check, arrival)
-        return await self._placing.do((arrival, checked))
+        content = arrival.fetched.content
+        if content is not None and len(content) <= SMALL_BYTES:
+            return await self._placing.do((arrival, None))
+        checked = await asyncio.get_running_loop().run_in_executor(self._threads, self._check_large, arrival)
+        return await self._placing.do((replace(arrival, fetched=replace(arrival.fetched, content=None)), checked))
 
     def close(self) -> None:
         """Let the threads end; decoding is not waited for."""
@@ -116,28 +120,50 @@ class Verifier:
             raise Refused(wrong, sha256)
         return Verified(facts, sha256)
 
+    def _check_large(self, arrival: Arrival) -> Verified:
+        if arrival.fetched.content is not None:
+            self._write(arrival, free_bytes(self._out))
+        return self._check(arrival)
+
     def _place(self, batch: Sequence[tuple[Arrival, Verified | None]]) -> list[Verified | Exception]:
         outcomes: list[Verified | Exception] = []
-        room_bytes = free_bytes(self._out) - self._reserved_bytes
+        room_bytes = free_bytes(self._out)
         for arrival, checked in batch:
-            room_bytes -= len(arrival.fetched.content or b"")
+            content = arrival.fetched.content or b""
             try:
-                if checked is None and room_bytes < 0:
-                    raise DiskFull(f"the disk of {self._out} is full: free space, then run again")
+                self._keep_room(room_bytes, len(content))
+                room_bytes -= len(content)
                 outcomes.append(checked or self._check_small(arrival))
             except Exception as error:
                 outcomes.append(error)
         good = [number for number, outcome in enumerate(outcomes) if isinstance(outcome, Verified)]
         arrivals = [batch[number][0] for number in good]
         failures = put_all_in_place([Finished(one.part, one.output, one.fetched.content) for one in arrivals])
-        for number, failure in zip(good, failures, strict=True):
+        for number, one, failure in zip(good, arrivals, failures, strict=True):
             outcomes[number] = failure or outcomes[number]
+            if failure is None:
+                with suppress(OSError):
+                    os.unlink(refused_path(one.part))  # an earlier download of it, which is of no use any more
         return outcomes
 
     def _check_small(self, arrival: Arrival) -> Verified:
         try:
             return self._check(arrival)
         except Refused:
-            with open(create_new(arrival.part), "wb") as file:
-                file.write(arrival.fetched.content or b"")
+            self._write(arrival, free_bytes(self._out))
             raise
+
+    def _write(self, arrival: Arrival, room_bytes: int) -> None:
+        content = arrival.fetched.content or b""
+        self._keep_room(room_bytes, len(content))
+        with open(create_new(arrival.part), "wb") as file:
+            file.write(content)
+
+    def _keep_room(self, room_bytes: int, size_bytes: int) -> None:
+        if size_bytes and room_bytes < self._reserved_bytes + size_bytes:
+            raise DiskFull(f"the disk of {self._out} is full: free space, then run again")
+
+
+def refused_path(part: Path) -> Path:
+    """Where a file is kept that was refused: it is paid for, and people may want to look."""
+    return part.with_name(part.name.removesuffix(".mp4.part") + ".refused.part")

@@ -127,8 +127,8 @@ def test_writes_that_fail_for_real_end_the_run(emu: Emulator, nights: Nights, li
 
 
 PLACES = ["move:begin_submit", "move:accept", "move:complete", "place", "fsync", "move:finish"]
-LARGE_PAD_BYTES = 1_500_000
-"""Small clips are written in one go when they are whole, others piece by piece."""
+LARGE_PAD_BYTES = 9_000_000
+"""Clips that may be held in memory are written when they are whole, others piece by piece."""
 
 
 @pytest.mark.parametrize(("pad_bytes", "places"), [(4096, PLACES), (LARGE_PAD_BYTES, [*PLACES, "write"])])

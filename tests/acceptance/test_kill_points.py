@@ -69,7 +69,7 @@ CHAINS = {
         rows=8,
     ),
     "download of large clips": Chain(
-        Plan(render_s=0.15, pad_bytes=1_500_000),
+        Plan(render_s=0.15, pad_bytes=9_000_000),
         [
             *both("note_part"), ("write", "before", 1), ("write", "after", 1), ("verify", "before", 1),
             ("place", "before", 1), ("place", "after", 1), *both("finish"),

@@ -18,12 +18,15 @@ from aiohttp.test_utils import TestServer
 
 from pipeline.errors import DiskFull
 from pipeline.stages.digests import Digest
-from pipeline.stages.fetch import Broken, Fetch, Fetched, LinkExpired, Part, fetch
+from pipeline.stages.fetch import LARGEST_HELD_BYTES, Broken, Fetch, Fetched, Holding, LinkExpired, Part, fetch
 
 CLIP = bytes(range(256)) * 12_000  # three writes and a rest
 ETAG = '"v1"'
 BOOT = "this-boot"
 WHOLE = Part(ETAG, len(CLIP), BOOT)
+
+
+HELD_BYTES = 1_000_000
 
 
 @dataclass
@@ -73,7 +76,7 @@ async def cdn() -> AsyncIterator[Cdn]:
 async def how() -> AsyncIterator[Fetch]:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=0.2)
     async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
-        yield Fetch(session, 0.2, 1 << 30, 0, allow_private=True, boot=BOOT)
+        yield Fetch(session, 0.2, 1 << 30, 0, allow_private=True, boot=BOOT, holding=Holding(HELD_BYTES))
 
 
 @pytest.fixture
@@ -120,6 +123,15 @@ async def test_a_file_comes_whole_with_what_the_server_promised(how: Fetch, cdn:
     assert "Authorization" not in cdn.asked[0]
 
 
+def test_memory_is_taken_and_given_back_and_no_file_takes_all_of_it() -> None:
+    holding = Holding(2 * LARGEST_HELD_BYTES)
+    assert not holding.take(LARGEST_HELD_BYTES + 1)
+    assert [holding.take(LARGEST_HELD_BYTES) for _ in range(3)] == [True, True, False]
+    holding.give_back(LARGEST_HELD_BYTES)
+    assert holding.take(1)
+    assert holding.left_bytes == LARGEST_HELD_BYTES - 1
+
+
 async def test_a_small_file_that_comes_whole_is_given_back_and_not_written(how: Fetch, cdn: Cdn, part: Path) -> None:
     cdn.content = CLIP[:500_000]
     received: list[int] = []
@@ -131,6 +143,18 @@ async def test_a_small_file_that_comes_whole_is_given_back_and_not_written(how: 
     assert not part.exists()
     assert noted == []
     assert sum(received) == 500_000
+    assert how.holding.left_bytes == HELD_BYTES - 500_000, "whoever has the content gives its memory back"
+
+
+async def test_a_file_for_which_no_memory_is_left_is_written(how: Fetch, cdn: Cdn, part: Path) -> None:
+    cdn.content = CLIP[:500_000]
+    assert how.holding.take(HELD_BYTES - 499_999)
+
+    came, _ = await fetched(how, cdn, part)
+
+    assert came.content is None
+    assert part.read_bytes() == cdn.content
+    assert how.holding.left_bytes == 499_999
 
 
 async def test_what_comes_of_a_small_file_that_is_cut_is_kept(how: Fetch, cdn: Cdn, part: Path) -> None:
@@ -141,6 +165,7 @@ async def test_what_comes_of_a_small_file_that_is_cut_is_kept(how: Fetch, cdn: C
         await fetch(how, cdn.url, part, Part(), noted.append)
     assert part.read_bytes() == cdn.content[:200_000]
     assert noted == [msgspec.structs.replace(WHOLE, total_bytes=500_000)]
+    assert how.holding.left_bytes == HELD_BYTES
     cdn.answer = None
 
     came, _ = await fetched(how, cdn, part, noted[0])

@@ -51,27 +51,6 @@ async def test_the_next_pieces_gather_while_a_write_is_under_way() -> None:
     assert writes == [b"aaaa", b"bbbb"]
 
 
-async def test_what_was_not_written_can_be_had_back_and_is_not_written_then() -> None:
-    writes: list[bytes] = []
-
-    async def write(data: bytes | memoryview) -> int:
-        writes.append(bytes(data))
-        return len(data)
-
-    spool = Spool(write, 4)
-    await spool.add(b"aa")
-    await spool.add(b"bb")
-    assert spool.take_back() == b"aabb"
-    await spool.finish()
-    assert writes == []
-
-    await spool.add(b"cccc")
-    await spool.add(b"dd")
-    assert spool.take_back() is None
-    await spool.finish()
-    assert writes == [b"cccc", b"dd"]
-
-
 async def test_a_write_that_failed_fails_what_follows() -> None:
     async def write(_: bytes | memoryview) -> int:
         raise OSError("no room")

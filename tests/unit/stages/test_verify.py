@@ -13,7 +13,7 @@ from pipeline.errors import DiskFull
 from pipeline.models import builtin_catalogue
 from pipeline.stages.digests import Digest
 from pipeline.stages.fetch import Fetched
-from pipeline.stages.verify import Arrival, Refused, Verifier
+from pipeline.stages.verify import SMALL_BYTES, Arrival, Refused, Verifier
 
 FABRIC = builtin_catalogue()["veed/fabric-1.0"]
 
@@ -31,9 +31,12 @@ def arrival(tmp_path: Path, fetched: Fetched, voice_s: float = 2.0, name: str = 
 
 @pytest.mark.parametrize("in_memory", [True, False])
 @pytest.mark.parametrize("in_one_piece", [True, False])
+@pytest.mark.parametrize("small_bytes", [SMALL_BYTES, 0])
 async def test_a_clip_is_put_in_place(
-    verifier: Verifier, tmp_path: Path, clip_file: Path, in_memory: bool, in_one_piece: bool
-) -> None:
+    verifier: Verifier, tmp_path: Path, clip_file: Path, in_memory: bool, in_one_piece: bool, small_bytes: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("pipeline.stages.verify.SMALL_BYTES", small_bytes)
     content = clip_file.read_bytes()
     one = arrival(tmp_path, Fetched((), in_one_piece, content if in_memory else None))
     if not in_memory:
@@ -90,7 +93,11 @@ async def test_one_that_is_refused_holds_up_no_other(verifier: Verifier, tmp_pat
     assert good.output.read_bytes() == content
 
 
-async def test_the_room_that_is_left_alone_is(tmp_path: Path, clip_file: Path) -> None:
+@pytest.mark.parametrize("small_bytes", [SMALL_BYTES, 0])
+async def test_the_room_that_is_left_alone_is(
+    tmp_path: Path, clip_file: Path, small_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.stages.verify.SMALL_BYTES", small_bytes)
     info = os.statvfs(tmp_path)
     verifier = Verifier(tmp_path, 1, info.f_bavail * info.f_frsize * 2)
     one = arrival(tmp_path, Fetched((), in_one_piece=True, content=clip_file.read_bytes()))

@@ -76,7 +76,7 @@ def simulated_nights() -> Nights:
     points = (2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
     return Nights(
         polls,
-        [_limit_night(limit) for limit in (5, 20, 100, 300)],
+        [_limit_night(limit) for limit in (5, 20, 100, 300, 1000)],
         [_point(simulate(wide, clips=400, plan=adaptive(notice_s=notice_s))) for notice_s in points],
         [_point(simulate(wide, clips=200, plan=fixed(2 * notice_s))) for notice_s in points],
         _usage(),

@@ -102,8 +102,8 @@ class AdaptiveWindow:
         """What rendered just now is what fits; less, where that was refused as well."""
         expected = self.limit is not None and in_flight >= self.limit
         self._rises = 0
-        # A handful that is refused together must not silence the search for hours.
-        self._credit = 0.0 if self.limit is None else max(-1.0, self._credit - 1.0)
+        # A handful that is refused together must not silence the search for hours; where many clips end a minute it won't.
+        self._credit = 0.0 if self.limit is None else max(-max(1.0, self.limit / 400), self._credit - 1.0)
         if again:
             self._in_a_row += 1
         if self.limit is None:

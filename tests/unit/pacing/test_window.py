@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,3 +105,19 @@ def test_a_given_number_stays() -> None:
     assert not window.refused(3, again=True)
     assert window.size == 7
     assert isinstance(window_for("auto"), AdaptiveWindow)
+
+
+@pytest.mark.parametrize(("limit", "clips"), [(20, (100, 145)), (1000, (200, 250))])
+def test_a_handful_that_is_refused_silences_the_search_for_as_long_as_clips_are_many(
+    limit: int, clips: tuple[int, int]
+) -> None:
+    window = AdaptiveWindow(current=limit, limit=limit)
+    for _ in range(5):
+        window.refused(limit, again=False)
+
+    taken = 0
+    while window.size <= limit:
+        window.accepted(limit - 1, limit - 1)
+        taken += 1
+
+    assert clips[0] <= taken <= clips[1]

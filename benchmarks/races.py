@@ -21,7 +21,7 @@ RACES = (
         "large", "Instant clips of 4 MB, as large as some seconds of 1080p",
         Plan(instant=True, outputs={"veed/fabric-1.0": [1920, 1080, 48]}, pad_bytes=4_000_000), rows=600,
         sequential_rows=20, at_once=64, interval_s=0.05,
-        settings={**PLAIN, "submit.max_in_flight": 64, "poll.interval_s": 0.05, "download.concurrency": 32},
+        settings={**PLAIN, "submit.max_in_flight": 64, "poll.interval_s": 0.05},
     ),
     Race(
         "night", "A night in small: clips of 8 to 13 s, a hidden limit of 12 at once, 600 requests a minute",

@@ -125,8 +125,11 @@ async def test_a_file_comes_whole_with_what_the_server_promised(how: Fetch, cdn:
 
 def test_memory_is_taken_and_given_back_and_no_file_takes_all_of_it() -> None:
     holding = Holding(2 * LARGEST_HELD_BYTES)
+    assert not holding.likely
     assert not holding.take(LARGEST_HELD_BYTES + 1)
-    assert [holding.take(LARGEST_HELD_BYTES) for _ in range(3)] == [True, True, False]
+    assert [(holding.take(LARGEST_HELD_BYTES), holding.likely) for _ in range(3)] == [(True, True)] * 2 + [
+        (False, False)
+    ]
     holding.give_back(LARGEST_HELD_BYTES)
     assert holding.take(1)
     assert holding.left_bytes == LARGEST_HELD_BYTES - 1

@@ -28,6 +28,8 @@ MEANINGFUL = 5
 """Answered requests before a refusal, for it to measure a rate; after fewer it only means to wait."""
 CREDIT_S = 0.1
 """A sender that was late may catch up on so much: an event loop does not keep time to the millisecond."""
+TRIAL_S = 2.0
+"""The longest that others wait for the answer to the first request after a pause."""
 LATELY_S = 5.0
 TRACKED = 20_000
 
@@ -75,6 +77,9 @@ class RequestRate:
     def sent(self, now: float, who: Who) -> None:
         """A request goes out."""
         self._next_at = max(self._next_at, now - CREDIT_S) + 1 / self.per_s
+        if self._refusals:
+            # The first after a pause asks for all that wait: until it is answered none of them goes along.
+            self._next_at = max(self._next_at, now + TRIAL_S)
         self._last = who
         if who == "submit":
             self._submit_wants_at = -math.inf
@@ -84,7 +89,10 @@ class RequestRate:
         self._answered.append(now)
         if now < self._closed_until:
             return  # sent before the refusal
-        self._refusals = 0
+        if self._refusals:
+            self._refusals = 0
+            self._next_at = min(self._next_at, now + 1 / self.per_s)
+            return
         if self._next_at > now and self.learned_per_s < math.inf:
             self._grow(now)
 
@@ -92,6 +100,8 @@ class RequestRate:
         """429: too many in too short a time. Requests that were in the air together count once."""
         self._refused_at = now
         if now >= self._closed_until:
+            if self._refusals:
+                self._next_at = min(self._next_at, now)  # the trial is over: now the pause decides
             self._refusals += 1
             self._learn(now)
         wait_s = self.backoff.wait_s(self._refusals) if retry_after_s is None else retry_after_s

@@ -86,3 +86,37 @@ def test_submits_and_polls_that_both_wait_take_turns() -> None:
             order += "s"
         now += 0.01
     assert 15 <= order.count("s") <= 25
+
+
+def reopened() -> tuple[RequestRate, float]:
+    """A rate after a refusal and its pause, the first request gone out; and when that was."""
+    rate = a_rate()
+    rate.sent(0.0, "poll")
+    rate.refused(0.0)
+    now = rate.wait_s(0.0, "poll")
+    assert now > 0
+    rate.sent(now, "poll")
+    return rate, now
+
+
+def test_after_a_pause_one_request_asks_for_all_that_wait() -> None:
+    rate, now = reopened()
+    assert rate.wait_s(now, "poll") > 1
+    assert rate.wait_s(now, "submit") > 1
+
+    rate.answered(now + 0.3)
+
+    assert rate.wait_s(now + 0.3, "poll") == 0
+
+
+def test_when_that_one_is_refused_the_next_pause_decides() -> None:
+    rate, now = reopened()
+
+    rate.refused(now + 0.3, retry_after_s=0.5)
+
+    assert rate.wait_s(now + 0.3, "poll") == pytest.approx(0.5)
+
+
+def test_when_that_one_is_never_answered_the_others_go_on() -> None:
+    rate, now = reopened()
+    assert rate.wait_s(now + 5.0, "poll") == 0

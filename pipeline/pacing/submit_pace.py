@@ -21,6 +21,8 @@ __all__ = ["SubmitPace"]
 
 TRIES_S = (1.0, 4.0, 15.0, 60.0)
 """Pauses before a submit that only asks what a refusal meant; the last outlasts a limit a minute."""
+UNSEEN_S = 30.0
+"""So long after a poll was refused, ends of clips may still be noticed late."""
 HINDSIGHT_S = 15.0
 """When a submit was taken though no clip seemed to have ended, one may have, unseen: so long is waited for that news."""
 
@@ -112,6 +114,13 @@ class SubmitPace:
         if doubt and rendering >= doubt.level and doubt.taken_at is None:
             doubt.taken_at = now
             doubt.try_at = now + HINDSIGHT_S
+        if (
+            isinstance(self.window, AdaptiveWindow)
+            and self.window.limit
+            and self.requests.refused_since(now - UNSEEN_S)
+        ):
+            # Polls are held up, so clips end unseen: that one more was taken tells nothing of the limit.
+            rendering = min(rendering, self.window.limit - 1)
         self.window.accepted(in_flight, rendering)
 
     def refused(self, now: float, in_flight: int, retry_after_s: float | None = None) -> None:

@@ -41,6 +41,7 @@ class SubmitStage:
         self._context = context
         self._backlog = Backlog(context.state.inbox(Status.PENDING, only=only), context.now)
         self._tries: dict[int, int] = {}
+        self._going_back = 0
         self._bodies: Together[Clip, SubmitBody] = Together(self._prepare, "prepare")
 
     async def run(self) -> None:
@@ -148,8 +149,13 @@ class SubmitStage:
             raise error
         elif isinstance(error, Throttled):
             context.outage.answered()
-            context.pace.refused(context.now(), self._busy() - 1, error.retry_after_s)
-            await context.state.take_back(clip, forget=True)
+            # Those that were refused together are in the air no more, though they may still be on their way back.
+            context.pace.refused(context.now(), self._busy() - 1 - self._going_back, error.retry_after_s)
+            self._going_back += 1
+            try:
+                await context.state.take_back(clip, forget=True)
+            finally:
+                self._going_back -= 1
             context.tell(
                 "throttled", clip, message=str(error), request_id=request_id, window=context.pace.window.size,
                 retry_after_s=error.retry_after_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,19 @@ def test_a_concurrency_limit_is_lived_with(own_emu: Emulator, nights: Nights, wi
     if window == "auto":
         assert totals["refused"].get("429", 0) <= 12  # the limit is learnt, not battered
     assert [told["attempts"] for told in night.rows().values()] == [1] * 12
+
+
+def test_submits_that_are_refused_together_name_the_limit(own_emu: Emulator, nights: Nights) -> None:
+    own_emu.set_plan(Plan(render_s=[2.0, 2.5], max_concurrent=12))
+    night = nights(own_emu, 24)
+    assert night.run().code == 0
+    night.assert_paid_once(generations=24)
+    refused = [
+        (datetime.fromisoformat(line["at"]), line["window"]) for line in night.log() if line["action"] == "throttled"
+    ]
+    burst = [window for at, window in refused if at - refused[0][0] < timedelta(seconds=0.5)]
+    assert min(burst) == 12
+    assert len(refused) <= 16  # no more than were in the air, and a probe or two
 
 
 def test_the_next_night_starts_where_this_one_ended(own_emu: Emulator, nights: Nights, tmp_path: Path) -> None:

@@ -142,3 +142,17 @@ def test_failures_in_a_row_wait_longer_and_longer() -> None:
         now += wait_s + 0.001
     assert max(waits[6:]) > max(waits[:3])
     assert max(waits) <= 60.0
+
+
+def test_while_polls_are_held_up_a_submit_that_is_taken_raises_no_limit() -> None:
+    window = AdaptiveWindow(current=12, limit=12)
+    pace = SubmitPace(window, 0.0, Backoff(1.0, 60.0, random.Random(1)))
+    pace.requests.sent(0.0, "poll")
+    pace.requests.refused(0.0)
+
+    for rendering in range(12, 20):  # clips that have ended, and nobody could ask
+        pace.accepted(1.0, rendering, rendering)
+
+    assert (window.limit, window.size) == (12, 12)
+    pace.accepted(120.0, 12, 12)
+    assert window.limit == 13

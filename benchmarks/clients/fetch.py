@@ -12,7 +12,8 @@ from pathlib import Path
 
 import aiohttp
 
-from pipeline.stages.fetch import READ_BYTES, Fetch, Holding, Part, fetch
+from pipeline.stages.fetch import READ_BYTES, Fetch, Part, fetch
+from pipeline.stages.part_file import Holding
 
 
 async def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import stat
 from collections.abc import Awaitable, Callable
@@ -11,22 +12,18 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urljoin
 
-import aiofiles
 import aiohttp
 import msgspec
-from aiofiles.threadpool.binary import AsyncBufferedIOBase, AsyncBufferedReader
 
 from pipeline.errors import AvatarBatchError, DiskFull, one_line
-from pipeline.placing import create_new, free_bytes
 from pipeline.stages.digests import Digest, digests_of
 from pipeline.stages.links import LinkRefused, check_link
+from pipeline.stages.part_file import Holding, PartFile
 from pipeline.stages.spool import Spool
 
-__all__ = ["READ_BYTES", "Broken", "Fetch", "Fetched", "Holding", "LinkExpired", "Part", "fetch"]
+__all__ = ["READ_BYTES", "Broken", "Fetch", "Fetched", "LinkExpired", "Part", "fetch"]
 
 WRITE_BYTES = 1 << 20
-LARGEST_HELD_BYTES = 8 << 20
-"""A clip of several seconds."""
 READ_BYTES, HELD_READ_BYTES = 1 << 16, 1 << 18
 """``read_bufsize``: written piece by piece, a download is half as fast with aiohttp's own 256 KiB (benchmarks/downloads.py); held
 in memory it is a fifth faster with them (the race ``large``)."""
@@ -77,30 +74,6 @@ class _Answer:
     part: Part
     offset: int
     digests: tuple[Digest, ...]
-
-
-@dataclass(slots=True)
-class Holding:
-    """Memory for files that come whole: written and checked in one go, they cost less than piece by piece.
-
-    Attributes:
-        left_bytes: what is left of it.
-        likely: whether the last file was held: the next is probably as large.
-    """
-
-    left_bytes: int = 32 << 20
-    likely: bool = False
-
-    def take(self, size_bytes: int) -> bool:
-        """Whether a file may be held; then so much is taken."""
-        self.likely = size_bytes <= min(LARGEST_HELD_BYTES, self.left_bytes)
-        if self.likely:
-            self.left_bytes -= size_bytes
-        return self.likely
-
-    def give_back(self, size_bytes: int) -> None:
-        """A file is no longer held."""
-        self.left_bytes += size_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +128,7 @@ async def fetch(how: Fetch, url: str, path: Path, known: Part, note: NotePart) -
             answer = _understand(response, offset, known)
             if answer.part.total_bytes is not None and answer.part.total_bytes > how.max_bytes:
                 raise Broken(f"the file has {answer.part.total_bytes:,} bytes, more than download.max_bytes allows")
-            file = _PartFile(how, path, answer.offset)
+            file = PartFile(path, answer.offset, how.reserved_bytes)
             if answer.offset == 0 or not known.boot:
                 file.opening = partial(note, msgspec.structs.replace(answer.part, boot=how.boot))
             async with aclosing(file):
@@ -236,64 +209,40 @@ class _StartAnew(Broken):
     """What is on disk is of no use: the part file goes."""
 
 
-@dataclass(slots=True)
-class _PartFile:
-    """The part file, opened when there is something to write.
-
-    Attributes:
-        opening: called before.
-    """
-
-    how: Fetch
-    path: Path
-    offset: int
-    opening: Callable[[], object] | None = None
-    _file: AsyncBufferedReader | AsyncBufferedIOBase | None = None
-
-    async def write(self, data: bytes | memoryview) -> int:
-        if free_bytes(self.path.parent) < self.how.reserved_bytes + len(data):
-            raise DiskFull(f"the disk of {self.path.parent} is full: free space, then run again")
-        file = self._file
-        if file is None:
-            if self.opening is not None:
-                self.opening()
-            if self.offset:
-                file = await aiofiles.open(self.path, "r+b")
-                await file.seek(self.offset)
-            else:
-                file = await aiofiles.open(self.path, "wb", opener=lambda path, _: create_new(Path(path)))
-            self._file = file
-        return await file.write(data)
-
-    async def aclose(self) -> None:
-        if self._file is not None:
-            await self._file.close()
-
-
-async def _take(how: Fetch, response: aiohttp.ClientResponse, file: _PartFile, answer: _Answer) -> bytes | None:
-    """Write what comes; or give it back if it is a whole file that may be held in memory."""
+async def _take(how: Fetch, response: aiohttp.ClientResponse, file: PartFile, answer: _Answer) -> bytes | None:
+    """Write what comes; or give it back if it is a whole file that may be held in memory, and came soon."""
     total = answer.part.total_bytes
+    most = how.max_bytes if total is None else min(how.max_bytes, total)
+    spool = Spool(file.write, min(WRITE_BYTES, most - answer.offset))
     if answer.offset or total is None or not how.holding.take(total):
-        most = how.max_bytes if total is None else min(how.max_bytes, total)
-        spool = Spool(file.write, min(WRITE_BYTES, most - answer.offset))
         try:
             await _receive(how, response, answer, spool.add)
         finally:
             await spool.finish()
         return None
-    pieces: list[bytes] = []
+    clock = asyncio.get_running_loop().time
+    until, pieces = clock() + how.holding.patience_s, list[bytes]()
 
     async def hold(piece: bytes) -> None:
         pieces.append(piece)
+        if clock() >= until:
+            await spill()
 
+    async def spill() -> None:
+        for piece in pieces:
+            await spool.add(piece)
+        pieces.clear()
+
+    whole = False
     try:
         await _receive(how, response, answer, hold)
-    except BaseException:
-        how.holding.give_back(total)
-        if pieces:
-            await file.write(b"".join(pieces))
-        raise
-    return b"".join(pieces)
+        whole = sum(map(len, pieces)) == total
+    finally:
+        if not whole:
+            how.holding.give_back(total)
+            await spill()
+            await spool.finish()
+    return b"".join(pieces) if whole else None
 
 
 async def _receive(

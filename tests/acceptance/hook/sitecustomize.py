@@ -35,7 +35,7 @@ _AROUND = {
     "open": ("pipeline.job", "Job._open"),
     "request": ("pipeline.api.client", "ApiClient.submit"),
     "asked": ("pipeline.api.client", "ApiClient.retrieve"),
-    "write": ("pipeline.stages.fetch", "_PartFile.write"),
+    "write": ("pipeline.stages.part_file", "PartFile.write"),
     "verify": ("pipeline.stages.verify", "sha256_of"),
     "place": ("pipeline.stages.verify", "put_all_in_place"),
     "take_in": ("pipeline.job", "take_in"),

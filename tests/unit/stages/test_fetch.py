@@ -18,7 +18,8 @@ from aiohttp.test_utils import TestServer
 
 from pipeline.errors import DiskFull
 from pipeline.stages.digests import Digest
-from pipeline.stages.fetch import LARGEST_HELD_BYTES, Broken, Fetch, Fetched, Holding, LinkExpired, Part, fetch
+from pipeline.stages.fetch import Broken, Fetch, Fetched, LinkExpired, Part, fetch
+from pipeline.stages.part_file import LARGEST_HELD_BYTES, Holding
 
 CLIP = bytes(range(256)) * 12_000  # three writes and a rest
 ETAG = '"v1"'
@@ -158,6 +159,27 @@ async def test_a_file_for_which_no_memory_is_left_is_written(how: Fetch, cdn: Cd
     assert came.content is None
     assert part.read_bytes() == cdn.content
     assert how.holding.left_bytes == 499_999
+
+
+async def test_a_file_that_comes_slowly_is_written_as_it_comes(how: Fetch, cdn: Cdn, part: Path) -> None:
+    cdn.content = CLIP[:500_000]
+    how.holding.patience_s = 0.0
+
+    came, noted = await fetched(how, cdn, part)
+
+    assert (came.in_one_piece, came.content) == (True, None)
+    assert part.read_bytes() == cdn.content
+    assert noted == [msgspec.structs.replace(WHOLE, total_bytes=500_000)]
+    assert how.holding.left_bytes == HELD_BYTES
+
+
+async def test_an_empty_file_is_held_too(how: Fetch, cdn: Cdn, part: Path) -> None:
+    cdn.content = b""
+
+    came, _ = await fetched(how, cdn, part)
+
+    assert came.content == b""
+    assert not part.exists()
 
 
 async def test_what_comes_of_a_small_file_that_is_cut_is_kept(how: Fetch, cdn: Cdn, part: Path) -> None:

@@ -114,6 +114,7 @@ class DownloadStage:
             message = f"{part.parent} leads out of {context.out} through a symbolic link: remove the link, then retry"
             await self._fail(clip, FailureCode.DOWNLOAD, message)
             return
+        part.parent.mkdir(parents=True, exist_ok=True)
 
         def note(known: Part) -> None:
             progress.part = known

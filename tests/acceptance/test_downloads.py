@@ -9,6 +9,7 @@ import pytest
 
 from tests.emulator import Action, Cdn, Emulator, Plan, Rule
 
+from .conftest import Nights
 from .night import Night
 
 PAD = 400_000
@@ -82,3 +83,14 @@ def spend(case: str, folder: Path) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_every_clip_arrives_whole(table: Callable[[str], None], case: str) -> None:
     table(case)
+
+
+@pytest.mark.parametrize("pad_bytes", [4096, 9_000_000])
+def test_a_clip_s_folder_is_made_whatever_its_size(emu: Emulator, nights: Nights, pad_bytes: int) -> None:
+    emu.set_plan(Plan(instant=True, pad_bytes=pad_bytes))
+    night = nights(emu, 2, output__template="clips/{meta_folder}/{id}.mp4")
+    night.write(night.ids, {row: {"meta_folder": f"of-{row}"} for row in night.ids})
+    ended = night.run()
+    assert ended.code == 0, ended.text
+    night.assert_paid_once(generations=2)
+    assert (night.out / "clips" / "of-r1" / "r1.mp4").stat().st_size > pad_bytes

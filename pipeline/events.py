@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
@@ -68,13 +69,15 @@ class RunLog:
     """
 
     def __init__(self, path: Path, opener: Callable[[str, int], int] | None = None) -> None:
-        self._file: IO[bytes] | None = None
+        self._file: FileIO | None = None
         self._lines: list[bytes] = []
         with suppress(OSError):
-            self._file = open(path, "ab", buffering=0, opener=opener)  # noqa: SIM115 - it stays open as long as the run
+            self._file = FileIO(path, "a", opener=opener)
 
     def __call__(self, event: Event) -> None:
         """Write an event's line."""
+        if self._file is None:
+            return
         at = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds")
         line = {"at": at, "action": event.action} | ({"row": event.row} if event.row else {}) | dict(event.details)
         self._lines.append(_encoded(line))

@@ -8,7 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Finished", "create_new", "flush", "free_bytes", "put_all_in_place", "put_in_place", "write_whole"]
+from pipeline.errors import DiskFull
+
+__all__ = ["Finished", "create_new", "flush", "keep_room", "put_all_in_place", "put_in_place", "write_whole"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +123,16 @@ def write_whole(path: Path, data: bytes) -> None:
         raise
 
 
-def free_bytes(folder: Path) -> int:
-    """The room on a folder's disk for whoever is not root.
+def keep_room(folder: Path, size_bytes: int) -> None:
+    """Look whether a folder's disk has so much room for whoever is not root.
 
     Raises:
+        DiskFull: it hasn't.
         OSError: there is no such folder.
     """
     info = os.statvfs(folder)
-    return info.f_bavail * info.f_frsize
+    if info.f_bavail * info.f_frsize < size_bytes:
+        raise DiskFull(f"the disk of {folder} is full: free space, then run again")
 
 
 def _open_written(file: Finished) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
-from pipeline.stages.fetch import READ_BYTES, Fetch, Part, fetch
+from pipeline.stages.fetch import Fetch, Part, fetch
 from pipeline.stages.part_file import Holding
 
 
@@ -21,7 +21,7 @@ async def main() -> None:
     folder, at_once, urls = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     slots = asyncio.Semaphore(at_once)
     timeout = aiohttp.ClientTimeout(total=None, sock_read=30)
-    async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False, read_bufsize=READ_BYTES) as session:
+    async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
         how = Fetch(session, 30.0, 1 << 40, 0, allow_private=True, boot="one", holding=Holding(0))
 
         async def bring(number: int, url: str) -> None:

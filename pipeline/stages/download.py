@@ -16,7 +16,7 @@ from pipeline.clip import Clip, Failure, FailureCode, Status
 from pipeline.errors import DiskFull, StopRun
 from pipeline.stages.backlog import Backlog
 from pipeline.stages.context import RunContext
-from pipeline.stages.fetch import READ_BYTES, Broken, Fetch, LinkExpired, Part, fetch
+from pipeline.stages.fetch import Broken, Fetch, LinkExpired, Part, fetch
 from pipeline.stages.links import PublicResolver
 from pipeline.stages.submit import RESERVED_BYTES
 from pipeline.stages.verify import Arrival, Refused, Verifier, refused_path
@@ -68,7 +68,6 @@ class DownloadStage:
             async with (
                 aiohttp.ClientSession(
                     connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False,
-                    read_bufsize=READ_BYTES,
                     headers={"User-Agent": user_agent()},
                 ) as session,
                 asyncio.TaskGroup() as downloads,

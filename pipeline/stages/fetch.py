@@ -21,7 +21,7 @@ from pipeline.stages.links import LinkRefused, check_link
 from pipeline.stages.part_file import Holding, PartFile
 from pipeline.stages.spool import Spool
 
-__all__ = ["READ_BYTES", "Broken", "Fetch", "Fetched", "LinkExpired", "Part", "fetch"]
+__all__ = ["Broken", "Fetch", "Fetched", "LinkExpired", "Part", "fetch"]
 
 WRITE_BYTES = 1 << 20
 READ_BYTES, HELD_READ_BYTES = 1 << 16, 1 << 18
@@ -214,35 +214,34 @@ async def _take(how: Fetch, response: aiohttp.ClientResponse, file: PartFile, an
     total = answer.part.total_bytes
     most = how.max_bytes if total is None else min(how.max_bytes, total)
     spool = Spool(file.write, min(WRITE_BYTES, most - answer.offset))
-    if answer.offset or total is None or not how.holding.take(total):
-        try:
-            await _receive(how, response, answer, spool.add)
-        finally:
-            await spool.finish()
-        return None
+    held: list[bytes] | None = [] if not answer.offset and total is not None and how.holding.take(total) else None
     clock = asyncio.get_running_loop().time
-    until, pieces = clock() + how.holding.patience_s, list[bytes]()
+    until = clock() + how.holding.patience_s
 
-    async def hold(piece: bytes) -> None:
-        pieces.append(piece)
-        if clock() >= until:
-            await spill()
-
-    async def spill() -> None:
-        for piece in pieces:
+    async def add(piece: bytes) -> None:
+        if held is None:
             await spool.add(piece)
-        pieces.clear()
+            return
+        held.append(piece)
+        if clock() >= until:
+            await let_go()
 
-    whole = False
+    async def let_go() -> None:
+        nonlocal held
+        if held is not None:
+            pieces, held = held, None
+            how.holding.give_back(total or 0)
+            for piece in pieces:
+                await spool.add(piece)
+
     try:
-        await _receive(how, response, answer, hold)
-        whole = sum(map(len, pieces)) == total
+        await _receive(how, response, answer, add)
+    except BaseException:
+        await let_go()
+        raise
     finally:
-        if not whole:
-            how.holding.give_back(total)
-            await spill()
-            await spool.finish()
-    return b"".join(pieces) if whole else None
+        await spool.finish()
+    return None if held is None else b"".join(held)
 
 
 async def _receive(

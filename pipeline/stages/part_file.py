@@ -9,8 +9,7 @@ from pathlib import Path
 import aiofiles
 from aiofiles.threadpool.binary import AsyncBufferedIOBase, AsyncBufferedReader
 
-from pipeline.errors import DiskFull
-from pipeline.placing import create_new, free_bytes
+from pipeline.placing import create_new, keep_room
 
 __all__ = ["LARGEST_HELD_BYTES", "Holding", "PartFile"]
 
@@ -68,8 +67,7 @@ class PartFile:
             DiskFull: no room.
             OSError: the disk.
         """
-        if free_bytes(self.path.parent) < self.reserved_bytes + len(data):
-            raise DiskFull(f"the disk of {self.path.parent} is full: free space, then run again")
+        keep_room(self.path.parent, self.reserved_bytes + len(data))
         file = self._file
         if file is None:
             if self.opening is not None:

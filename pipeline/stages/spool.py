@@ -19,12 +19,15 @@ class Spool:
 
     def __init__(self, write: Callable[[bytes | memoryview], Coroutine[Any, Any, int]], capacity: int) -> None:
         self._write = write
-        self._filling, self._resting = (memoryview(bytearray(max(1, capacity))) for _ in range(2))
+        self._capacity = max(1, capacity)
+        self._filling = self._resting = memoryview(b"")
         self._filled = 0
         self._writing: asyncio.Task[int] | None = None
 
     async def add(self, piece: bytes) -> None:
         """Take a piece; errors are those of an earlier write."""
+        if not self._filling:
+            self._filling, self._resting = (memoryview(bytearray(self._capacity)) for _ in range(2))
         if self._filled + len(piece) > len(self._filling):
             await self._turn()
         if len(piece) > len(self._filling):

@@ -18,7 +18,7 @@ from pipeline.errors import (
     Throttled,
     UnknownFate,
 )
-from pipeline.placing import free_bytes
+from pipeline.placing import keep_room
 from pipeline.stages.backlog import Backlog, first_of
 from pipeline.stages.context import RunContext
 from pipeline.stages.together import Together
@@ -190,8 +190,7 @@ class SubmitStage:
         self._context.tell("failed", clip, code=code, message=message, request_id=request_id)
 
     def _prepare(self, clips: Sequence[Clip]) -> list[SubmitBody | Exception]:
-        if free_bytes(self._context.out) < RESERVED_BYTES:
-            return [DiskFull(f"the disk of {self._context.out} is full: free space, then run again")] * len(clips)
+        keep_room(self._context.out, RESERVED_BYTES)
         return prepare_bodies(clips)
 
     def _price_usd(self, clip: Clip) -> float:

@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.errors import BadMedia, DiskFull
+from pipeline.errors import BadMedia
 from pipeline.media import ClipFacts, check_clip
 from pipeline.media.clips import look_at_clip
 from pipeline.media.files import sha256_of
 from pipeline.models import Model
-from pipeline.placing import Finished, create_new, free_bytes, put_all_in_place
+from pipeline.placing import Finished, create_new, keep_room, put_all_in_place
 from pipeline.stages.digests import mismatch
 from pipeline.stages.fetch import Fetched
 from pipeline.stages.together import Together
@@ -122,17 +122,17 @@ class Verifier:
 
     def _check_large(self, arrival: Arrival) -> Verified:
         if arrival.fetched.content is not None:
-            self._write(arrival, free_bytes(self._out))
+            self._write(arrival)
         return self._check(arrival)
 
     def _place(self, batch: Sequence[tuple[Arrival, Verified | None]]) -> list[Verified | Exception]:
         outcomes: list[Verified | Exception] = []
-        room_bytes = free_bytes(self._out)
+        new_bytes = 0
         for arrival, checked in batch:
-            content = arrival.fetched.content or b""
             try:
-                self._keep_room(room_bytes, len(content))
-                room_bytes -= len(content)
+                if checked is None:
+                    new_bytes += len(arrival.fetched.content or b"")
+                    keep_room(self._out, self._reserved_bytes + new_bytes)
                 outcomes.append(checked or self._check_small(arrival))
             except Exception as error:
                 outcomes.append(error)
@@ -150,18 +150,14 @@ class Verifier:
         try:
             return self._check(arrival)
         except Refused:
-            self._write(arrival, free_bytes(self._out))
+            self._write(arrival)
             raise
 
-    def _write(self, arrival: Arrival, room_bytes: int) -> None:
+    def _write(self, arrival: Arrival) -> None:
         content = arrival.fetched.content or b""
-        self._keep_room(room_bytes, len(content))
+        keep_room(self._out, self._reserved_bytes + len(content))
         with open(create_new(arrival.part), "wb") as file:
             file.write(content)
-
-    def _keep_room(self, room_bytes: int, size_bytes: int) -> None:
-        if size_bytes and room_bytes < self._reserved_bytes + size_bytes:
-            raise DiskFull(f"the disk of {self._out} is full: free space, then run again")
 
 
 def refused_path(part: Path) -> Path:

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -85,10 +86,9 @@ def _holder(file: int) -> str:
         try:
             me = json.loads(os.pread(file, 4096, 0))
             if me["host"] == socket.gethostname():
-                os.kill(int(me["pid"]), 0)  # the name of a dead process is that of an earlier run
+                with suppress(PermissionError):  # it is somebody else's
+                    os.kill(int(me["pid"]), 0)  # the name of a dead process is that of an earlier run
             return f"process {int(me['pid'])} on {me['host']} since {me['since']}"
-        except PermissionError:
-            return f"process {int(me['pid'])} on {me['host']} since {me['since']}"  # somebody else's
         except (OSError, ValueError, KeyError, TypeError):
             time.sleep(NAMING_S)
     return "another run"

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -218,6 +219,11 @@ class Night:
         text = file.read_text() if file.exists() else ""
         # A kill may have cut the last line of its time.
         return [json.loads(line) for line in text.splitlines() if line.startswith("{") and line.endswith("}")]
+
+    def run_began(self) -> float:
+        """When the latest run began, by the clock of the provider's journal."""
+        starts = [datetime.fromisoformat(line["at"]).timestamp() for line in self.log() if line["action"] == "start"]
+        return starts[-1] - time.time() + time.monotonic()
 
     # --- the provider's side ---------------------------------------------------------------------------------
 

@@ -74,8 +74,9 @@ def test_the_budget_of_requests_covers_submits_and_polls(own_emu: Emulator, nigh
     night.assert_paid_once(generations=6)
     times = sorted(line["at"] for route in ("submit", "retrieve") for line in night.journal(route))
     assert len(times) >= 18
-    # A sender that is late may catch up on a tenth of a second.
-    assert len(times) - 1 <= 10 * (times[-1] - times[0]) + 2
+    # A sender that is late may catch up on a tenth of a second. The first request may arrive any time after it was
+    # sent, so it is the run's begin that the others are reckoned from.
+    assert len(times) - 1 <= 10 * (times[-1] - night.run_began()) + 1
 
 
 def test_a_fixed_window_is_never_exceeded(own_emu: Emulator, nights: Nights) -> None:
@@ -95,11 +96,12 @@ def test_a_rate_limit_is_lived_with(emu: Emulator, nights: Nights) -> None:
 
 def test_our_own_rate_is_kept(emu: Emulator, nights: Nights) -> None:
     emu.set_plan(Plan(render_s=0.1))
-    night = nights(emu, 5, submit__requests_per_minute=150)
+    night = nights(emu, 7, submit__requests_per_minute=150)
     assert night.run().code == 0
-    night.assert_paid_once(generations=5)
-    times = [line["at"] for line in night.journal("submit")]
-    assert times[-1] - times[0] >= 4 * 0.4 * 0.9
+    night.assert_paid_once(generations=7)
+    *_, last = (line["at"] for line in night.journal("submit"))
+    # The first may arrive any time after it was sent; a sender that is late may catch up on a tenth of a second.
+    assert last - night.run_began() >= 6 * 0.4 - 0.1
 
 
 def test_retry_after_is_honoured(emu: Emulator, nights: Nights) -> None:

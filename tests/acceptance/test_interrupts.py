@@ -74,7 +74,7 @@ def test_the_second_signal_ends_it_at_once(emu: Emulator, nights: Nights, number
         began = time.monotonic()
         running.send(number)
         assert running.wait().code == 130
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 3.0  # less than a first signal waits
     emu.set_plan(Plan(render_s=0.2))
     assert night.run().code == 0
     night.assert_paid_once(generations=1)

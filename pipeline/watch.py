@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from pipeline.errors import UsageError
+from pipeline.interrupts import interrupting
 from pipeline.job import Job
 from pipeline.watch_feed import Feed
 
@@ -65,9 +66,23 @@ def serve_watch(job: Job, command: str, *, host: str, port: int, token: str, tel
     except (OSError, OverflowError) as error:
         raise UsageError(f"{host}:{port} can't be listened on ({error}): choose another --port, or 0 for any") from None
     at = f"[{host}]" if ":" in host else host
-    tell(f"http://{at}:{listener.getsockname()[1]}/" + (f"?token={quote(token)}" if token else ""))
+    address = f"http://{at}:{listener.getsockname()[1]}/" + (f"?token={quote(token)}" if token else "")
     app = watch_app(feed_of_job, token=token, loopback=is_loopback(host))
-    web.run_app(app, sock=listener, print=None, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
+    asyncio.run(_serve(app, listener, lambda: tell(address)))
+
+
+async def _serve(app: web.Application, listener: socket.socket, tell: Callable[[], None]) -> None:
+    interrupt = asyncio.Event()
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
+    async with interrupting(interrupt):
+        try:
+            await runner.setup()
+            await web.SockSite(runner, listener).start()
+            # Whoever reads the address may open it or end the page at once: both work from here on.
+            tell()
+            await interrupt.wait()
+        finally:
+            await runner.cleanup()
 
 
 def watch_app(feed: Feed, *, token: str, loopback: bool) -> web.Application:
@@ -83,13 +98,17 @@ def watch_app(feed: Feed, *, token: str, loopback: bool) -> web.Application:
 
 
 async def _looking(app: web.Application) -> AsyncIterator[None]:
-    await app[_FEED].look()
-    task = asyncio.create_task(app[_FEED].run())
-    yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-    app[_FEED].close()
+    task: asyncio.Task[None] | None = None
+    try:
+        await app[_FEED].look()
+        task = asyncio.create_task(app[_FEED].run())
+        yield
+    finally:
+        if task:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await app[_FEED].close()
 
 
 def _guard(token: str, loopback: bool) -> Middleware:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class Feed:
 
     def __init__(self, job: Job, command: str) -> None:
         self._view = StateView(job.state_path)
+        self._thread = ThreadPoolExecutor(1, "look")
         self._out = job.out
         self._gatherer = Gatherer(job, command, self._clip_poster, self._source_poster)
         self._sources: dict[str, tuple[Path, bool]] = {}
@@ -52,8 +54,9 @@ class Feed:
         self._news = asyncio.Condition()
         self.revision = 0
 
-    def close(self) -> None:
-        """Let go of the state file."""
+    async def close(self) -> None:
+        """Let go of the state file, after a look that is under way: the state may not be closed beneath it."""
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
         self._view.close()
 
     async def run(self) -> None:
@@ -66,7 +69,7 @@ class Feed:
 
     async def look(self) -> None:
         """Look once, and tell whoever waits."""
-        if await asyncio.to_thread(self._look):
+        if await asyncio.get_running_loop().run_in_executor(self._thread, self._look):
             async with self._news:
                 self._news.notify_all()
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sqlite3
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -16,9 +20,11 @@ from aiohttp import web
 from pipeline.clip import Failure, FailureCode
 from pipeline.errors import UsageError
 from pipeline.lock import OutLock
+from pipeline.report.night import Gatherer, Night
 from pipeline.state import moves
 from pipeline.state.rows import read_clips
 from pipeline.state.schema import connect
+from pipeline.state.views import StateView
 from pipeline.watch import is_loopback, serve_watch, watch_app
 from pipeline.watch_feed import Feed
 from tests.report.browser import Browser
@@ -205,6 +211,47 @@ async def test_a_line_that_broke_is_taken_up_again(browser: Browser, evening: Pa
             await page.open(url)
             await page.until("document.getElementById('live').textContent === 'live'")
         await page.until("document.getElementById('live').textContent === 'not connected'")
+
+
+async def test_the_state_is_closed_after_a_look_under_way(evening: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite's connection, closed beneath a thread that reads, takes the process with it."""
+    looking, go_on, seen = threading.Event(), threading.Event(), []
+
+    def gather(gatherer: Gatherer, view: StateView) -> Night:
+        looking.set()
+        go_on.wait(20)
+        seen.append(view.version())
+        return gather_really(gatherer, view)
+
+    gather_really = Gatherer.gather
+    monkeypatch.setattr(Gatherer, "gather", gather)
+    feed = Feed(job_of(evening), COMMAND)
+    look = asyncio.create_task(feed.look())
+    await asyncio.to_thread(looking.wait, 20)
+    look.cancel()
+    closing_it = asyncio.create_task(feed.close())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not closing_it.done()
+    go_on.set()
+    await closing_it
+    assert seen
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_ended_as_soon_as_it_tells_its_address(evening: Path, number: signal.Signals) -> None:
+    for _ in range(3):
+        command = [sys.executable, "-m", "pipeline", "watch", "none.yaml", "--out", str(evening), "--port", "0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            try:
+                assert process.stdout.readline().startswith("http://127.0.0.1:")
+                process.send_signal(number)
+                assert process.wait(20) == 0
+                assert process.stderr.read() == ""
+            finally:
+                process.kill()
 
 
 async def test_a_state_file_that_vanishes_does_not_end_the_page(evening: Path) -> None:

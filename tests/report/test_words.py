@@ -103,7 +103,10 @@ def first_line(command: str, place: Path, known: dict[str, str]) -> str:
             line = process.stdout.readline()
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(20)
+            try:
+                process.wait(20)
+            finally:
+                process.kill()
     return line
 
 

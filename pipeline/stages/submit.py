@@ -107,6 +107,8 @@ class SubmitStage:
         except RowRefused as error:
             await self._fail(clip, FailureCode.BAD_REQUEST, str(error))
             return
+        if context.submitting_over.is_set():
+            return  # nothing of it is under way yet, so it isn't begun
         reserved_usd = self._price_usd(clip)
         context.budget.reserve(reserved_usd)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.clients.task import Task
+from benchmarks.process import Used, timed
 from tests.emulator import Emulator, Plan
 from tests.emulator.asking import png, wav
 
@@ -26,7 +26,6 @@ CLIENTS = {
     "gather": "bare aiohttp gather",
     "ours": "avatar-batch",
 }
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +52,12 @@ class Race:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one client came to. Times are seconds; ``peak_mb`` is resident memory at its highest."""
+    """What one client came to."""
 
     client: str
     rows: int
     done: int
-    wall_s: float
-    cpu_s: float
-    peak_mb: float
+    used: Used
     polls: float
     notice_s: float
     refused: int
@@ -88,15 +85,13 @@ def _run(race: Race, client: str, folder: Path) -> Result:
             str(folder / "face.png"), str(folder / "voice.wav"), str(folder / "out"),
         )  # fmt: skip
         command = _ours(race, task, folder) if client == "ours" else _theirs(client, task, folder)
-        wall_s, cpu_s, peak_mb = _measured(command, folder)
+        used = timed(command, folder / "said.log")
         polls, notice_s = _polls(emulator)
         made: list[dict[str, Any]] = emulator.generations()
         refused = emulator.ledger()["totals"]["refused"].get("429", 0)
     # Models that take no prompt: rows are told by the voice's length, or not at all.
     done = len([path for path in (folder / "out").glob("*.mp4") if path.stat().st_size])
-    return Result(
-        client, rows, done, wall_s, cpu_s, peak_mb, polls, notice_s, refused, len(made), max(0, len(made) - rows)
-    )
+    return Result(client, rows, done, used, polls, notice_s, refused, len(made), max(0, len(made) - rows))
 
 
 def _theirs(client: str, task: Task, folder: Path) -> list[str]:
@@ -115,21 +110,6 @@ def _ours(race: Race, task: Task, folder: Path) -> list[str]:
     for name, value in race.settings.items():
         command += ["--set", f"{name}={value}"]
     return command
-
-
-def _measured(command: list[str], folder: Path) -> tuple[float, float, float]:
-    """Wall and CPU seconds and peak MB of a process and its children, by wait4."""
-    environ = os.environ | {"AIMLAPI_API_KEY": "any", "PYTHONPATH": str(ROOT), "AVATAR_BATCH_CACHE_DIR": ""}
-    began = time.monotonic()
-    with (folder / "said.log").open("wb") as log:
-        pid = os.posix_spawnp(
-            command[0], command, environ,
-            file_actions=[(os.POSIX_SPAWN_DUP2, log.fileno(), 1), (os.POSIX_SPAWN_DUP2, log.fileno(), 2)],
-        )  # fmt: skip
-        _, _, used = os.wait4(pid, 0)
-    # Linux counts in kB, macOS in bytes.
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    return time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / unit
 
 
 def _polls(emulator: Emulator) -> tuple[float, float]:

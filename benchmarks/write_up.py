@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.downloads import Download
+from benchmarks.large_jobs import Crowd, Step
 from benchmarks.nights import Nights
 from benchmarks.race import CLIENTS, Race, Result
 
@@ -25,7 +26,13 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def write_up(
-    docs: Path, races: Sequence[Race], results: dict[str, list[Result]], downloads: Sequence[Download], nights: Nights
+    docs: Path,
+    races: Sequence[Race],
+    results: dict[str, list[Result]],
+    downloads: Sequence[Download],
+    steps: Sequence[Step],
+    crowd: Crowd | None,
+    nights: Nights,
 ) -> None:
     """Replace the measured part of docs/benchmarks.md."""
     path = docs / "benchmarks.md"
@@ -34,7 +41,7 @@ def write_up(
     _, _, tail = rest.partition(END)
     charts = _charts(docs / "pictures", nights)
     raced = [_race(race, results.get(race.name, [])) for race in races]
-    parts = [_machine(), *raced, _downloads(downloads), _nights(nights), *charts]
+    parts = [_machine(), *raced, _downloads(downloads), _large_jobs(steps, crowd), _nights(nights), *charts]
     path.write_text(f"{head}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{tail}", encoding="utf-8")
 
 
@@ -54,8 +61,8 @@ def _race(race: Race, results: Sequence[Result]) -> str:
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| {CLIENTS[one.client]} | {one.rows} | {one.done} | {one.wall_s:.1f} | {one.rows / one.wall_s:.2f} "
-        f"| {100 * one.cpu_s / one.rows:.1f} | {one.peak_mb:.0f} | {one.polls:.1f} | {one.notice_s:.2f} | {one.refused} "
+        f"| {CLIENTS[one.client]} | {one.rows} | {one.done} | {one.used.wall_s:.1f} | {one.rows / one.used.wall_s:.2f} "
+        f"| {100 * one.used.cpu_s / one.rows:.1f} | {one.used.peak_mb:.0f} | {one.polls:.1f} | {one.notice_s:.2f} | {one.refused} "
         f"| {one.duplicates} |"
         for one in results
     ]
@@ -72,6 +79,32 @@ def _downloads(downloads: Sequence[Download]) -> str:
         "| --- | --- | ---: | ---: |",
     ]
     lines += [f"| {one.what} | {one.client} | {one.mb_per_s:.0f} | {one.cpu_s_per_gb:.1f} |" for one in downloads]
+    return "\n".join(lines)
+
+
+def _large_jobs(steps: Sequence[Step], crowd: Crowd | None) -> str:
+    lines = [
+        "### Large jobs",
+        "",
+        "All rows share a picture and a voice on disk. A start of `run` is measured up to its first submit.",
+        "",
+        "| rows | command | wall s | CPU s | peak MB |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {one.rows:,} ({one.form.upper()}) | {one.what} | {one.used.wall_s:.2f} | {one.used.cpu_s:.2f} "
+        f"| {one.used.peak_mb:.0f} |"
+        for one in steps
+    ]
+    if crowd is not None:
+        lines += [
+            "",
+            (
+                f"{crowd.clips:,} clips rendering at once, in the middle of a night of clips of 530 s (spread 0.25) whose render "
+                f"times are known: {crowd.polls_a_s:.0f} polls a second take {crowd.core:.1%} of one core in all, planning and "
+                f"HTTP included, and the process holds at most {crowd.peak_mb:.0f} MB."
+            ),
+        ]
     return "\n".join(lines)
 
 

@@ -181,11 +181,13 @@ class RequestFailed(AvatarBatchError):
 
     Attributes:
         request_id: the server's ``x-request-id``, where it sent one.
+        retry_after_s: what the server asked to wait, where it did.
     """
 
-    def __init__(self, message: str, *, request_id: str | None = None) -> None:
+    def __init__(self, message: str, *, request_id: str | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(one_line(message))
         self.request_id = request_id
+        self.retry_after_s = retry_after_s
 
 
 class NotSent(RequestFailed):
@@ -193,11 +195,7 @@ class NotSent(RequestFailed):
 
 
 class Throttled(RequestFailed):
-    """429. ``retry_after_s`` is what the server asked for, where it did."""
-
-    def __init__(self, message: str, *, request_id: str | None = None, retry_after_s: float | None = None) -> None:
-        super().__init__(message, request_id=request_id)
-        self.retry_after_s = retry_after_s
+    """429."""
 
 
 class ServerTrouble(RequestFailed):

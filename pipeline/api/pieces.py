@@ -7,7 +7,7 @@ never shown, logged or kept but through ``one_line``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -28,12 +28,15 @@ __all__ = [
     "number_of",
     "object_of",
     "raise_for_client_error",
+    "retry_after_s",
     "text_of",
 ]
 
 CREDITS_PER_USD = 2_000_000
 MOST_NOTES, MOST_NOTE_CHARS = 8, 200
 LONGEST_WAIT_S = 86_400.0
+# Only a 429 means the limits that the latter two tell of; some servers send them with every answer.
+_RESETS = ("retry-after", "ratelimit-reset", "x-ratelimit-reset")
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -50,7 +53,9 @@ def answer_to_question(status: int, headers: Mapping[str, str], body: bytes) -> 
     message = message_of(status, body)
     if 400 <= status < 500:
         raise_for_client_error(status, headers, message)
-    raise ServerTrouble(f"the API answered {status}: {message}", request_id=request_id)
+    raise ServerTrouble(
+        f"the API answered {status}: {message}", request_id=request_id, retry_after_s=retry_after_s(headers)
+    )
 
 
 def raise_for_client_error(status: int, headers: Mapping[str, str], message: str) -> None:
@@ -60,7 +65,7 @@ def raise_for_client_error(status: int, headers: Mapping[str, str], message: str
     if status in {402, 403}:
         raise OutOfCredits(f"the API refused to spend more ({message}): top up or raise the key's cap, then run again")
     if status in {425, 429}:
-        raise Throttled(message, request_id=headers.get("x-request-id"), retry_after_s=retry_after_s(headers))
+        raise Throttled(message, request_id=headers.get("x-request-id"), retry_after_s=retry_after_s(headers, _RESETS))
 
 
 def object_of(body: bytes) -> Mapping[str, Any]:
@@ -149,15 +154,19 @@ def header_cost_usd(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """What the server asks to wait: seconds, or until a date; more than a day is none of its business."""
+def retry_after_s(headers: Mapping[str, str], names: Sequence[str] = ("retry-after",)) -> float | None:
+    """What the server asks to wait: seconds, or until a date; more than a day is none of its business.
+
+    Args:
+        names: the headers that may tell, the first of them first.
+    """
     until = _date(headers.get("retry-after", ""))
     if until is not None:
         # By the server's own clock where it tells that: this machine's may be wrong.
         now = _date(headers.get("date", "")) or datetime.now(UTC)
         seconds = max(0.0, (until - now).total_seconds())
         return seconds if seconds <= LONGEST_WAIT_S else None
-    for name in ("retry-after", "ratelimit-reset", "x-ratelimit-reset"):
+    for name in names:
         try:
             seconds = float(headers[name])
         except (KeyError, ValueError):

@@ -172,11 +172,11 @@ class SubmitPace:
         if doubt.tries >= len(TRIES_S):
             self._doubt, self._sure = None, True
 
-    def failed(self, now: float) -> None:
-        """The API could not be reached."""
+    def failed(self, now: float, retry_after_s: float | None = None) -> None:
+        """The API could not be reached, or said that it can't serve now."""
         if now >= self._closed_until:
             self._refusals += 1
-        self._close(now, None)
+        self._close(now, retry_after_s)
 
     def clip_ended(self, now: float) -> None:
         """A clip rendered to its end, so there is room again where room was what lacked."""

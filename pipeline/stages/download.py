@@ -130,7 +130,7 @@ class DownloadStage:
         except LinkExpired as error:
             await self._ask_for_link(clip, progress, str(error))
         except Broken as error:
-            await self._go_on_later(clip, progress, part, str(error))
+            await self._go_on_later(clip, progress, part, error)
         except Refused as error:
             await self._fetch_anew(clip, progress, part, error)
         else:
@@ -161,8 +161,8 @@ class DownloadStage:
         # A first fresh link is asked for at once; a link that is refused again and again wants patience.
         self._backlog.put_back(clip, context.backoff.wait_s(progress.links - 1) if progress.links > 1 else 0.0)
 
-    async def _go_on_later(self, clip: Clip, progress: _Progress, part: Path, message: str) -> None:
-        context = self._context
+    async def _go_on_later(self, clip: Clip, progress: _Progress, part: Path, error: Broken) -> None:
+        context, message = self._context, str(error)
         size = part.stat().st_size if part.exists() else 0
         progress.failures = 1 if size > progress.most_bytes else progress.failures + 1
         progress.most_bytes = max(progress.most_bytes, size)
@@ -172,7 +172,7 @@ class DownloadStage:
             return
         # A link that gives nothing time and again may be dead in a way that has no status: a fresh one can't hurt.
         progress.wants_link = progress.failures % DEAD_LINK_AFTER == 0
-        self._backlog.put_back(clip, context.backoff.wait_s(progress.failures))
+        self._backlog.put_back(clip, max(context.backoff.wait_s(progress.failures), error.retry_after_s or 0.0))
 
     async def _fetch_anew(self, clip: Clip, progress: _Progress, part: Path, error: Refused) -> None:
         context = self._context

@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 import aiohttp
 import msgspec
 
+from pipeline.api.pieces import retry_after_s
 from pipeline.errors import AvatarBatchError, DiskFull, one_line
 from pipeline.stages.digests import Digest, digests_of
 from pipeline.stages.links import LinkRefused, check_link
@@ -33,7 +34,14 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class Broken(AvatarBatchError):
-    """The download broke off or could not start; what came is kept, and it can be tried again."""
+    """The download broke off or could not start; what came is kept, and it can be tried again.
+
+    ``retry_after_s`` is what the server asked to wait, where it did.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class LinkExpired(AvatarBatchError):
@@ -186,7 +194,7 @@ def _understand(response: aiohttp.ClientResponse, offset: int, known: Part) -> _
         # What is on disk isn't a beginning of this file.
         raise _StartAnew("the server has no such range")
     if status not in {200, 206}:
-        raise Broken(f"the link answered {status}")
+        raise Broken(f"the link answered {status}", retry_after_s=retry_after_s(headers))
     etag = headers.get("ETag", "")
     validator = etag if etag and not etag.startswith("W/") else headers.get("Last-Modified", "")
     if status == 200:

@@ -177,13 +177,16 @@ class SubmitStage:
             del self._tries[clip.seq]
             await self._fail(clip, FailureCode.SERVER, f"{error} ({tries} tries): retry later", error.request_id)
             return
-        self._backlog.hold(clip.seq, context.backoff.wait_s(tries))
-        if context.outage.failures:
+        self._backlog.hold(clip.seq, max(context.backoff.wait_s(tries), error.retry_after_s or 0.0))
+        if context.outage.failures or error.retry_after_s is not None:
             # The server fails others too: it needs rest, not more requests.
-            context.pace.failed(context.now())
+            context.pace.failed(context.now(), error.retry_after_s)
         context.outage.failed(context.now())
         await context.state.take_back(clip, forget=False)
-        context.tell("server_trouble", clip, message=str(error), request_id=error.request_id, tries=tries)
+        context.tell(
+            "server_trouble", clip, message=str(error), request_id=error.request_id, tries=tries,
+            retry_after_s=error.retry_after_s,
+        )  # fmt: skip
 
     async def _fail(self, clip: Clip, code: FailureCode, message: str, request_id: str | None = None) -> None:
         failure = Failure(code, message)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulator import Action, Emulator, Plan, Rule
+from tests.emulator.plan import Route
 
 from .conftest import Nights
 
@@ -104,13 +105,17 @@ def test_our_own_rate_is_kept(emu: Emulator, nights: Nights) -> None:
     assert last - night.run_began() >= 6 * 0.4 - 0.1
 
 
-def test_retry_after_is_honoured(emu: Emulator, nights: Nights) -> None:
-    later = Action("status", status=429, headers={"Retry-After": "2"})
-    emu.set_plan(Plan(render_s=0.1, rules=[Rule("submit", later, nth=[1])]))
-    night = nights(emu, 2, submit__max_in_flight=1)
+@pytest.mark.parametrize(
+    ("route", "status"), [("submit", 429), ("submit", 503), ("retrieve", 429), ("retrieve", 503), ("download", 503)]
+)
+def test_retry_after_is_honoured(emu: Emulator, nights: Nights, route: Route, status: int) -> None:
+    later = Action("status", status=status, headers={"Retry-After": "2"})
+    emu.set_plan(Plan(render_s=0.1, rules=[Rule(route, later, nth=[1])]))
+    rows = 1 if route == "download" else 2  # a link's trouble is no other link's
+    night = nights(emu, rows, submit__max_in_flight=1)
     assert night.run().code == 0
-    night.assert_paid_once(generations=2)
-    first, second, *_ = [line["at"] for line in night.journal("submit")]
+    night.assert_paid_once(generations=rows)
+    first, second, *_ = [line["at"] for line in night.journal(route)]
     assert second - first >= 1.8
 
 

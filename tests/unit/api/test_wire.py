@@ -168,6 +168,16 @@ def test_a_wait_that_the_server_asks_for_is_kept(headers: dict[str, str], second
         assert caught.value.retry_after_s == seconds
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"), [({}, None), ({"retry_after": "7"}, 7.0), ({"ratelimit_reset": "3"}, None)]
+)
+def test_a_server_in_trouble_may_ask_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    for decipher in (decipher_submit, decipher_retrieve, decipher_log_page):
+        with pytest.raises(ServerTrouble) as caught:
+            decipher(503, *answer(LEGACY, **headers))
+        assert caught.value.retry_after_s == seconds
+
+
 def test_a_date_without_the_servers_clock_is_held_against_ours() -> None:
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     with pytest.raises(Throttled) as caught:

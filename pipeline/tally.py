@@ -41,10 +41,11 @@ class Tally:
 
     def _begin(self, context: RunContext) -> None:
         with StateView(context.out / "state.db") as view:
-            if context.settings.api.provider == "aimlapi":
-                pending = next(view.records(status=Status.PENDING), None)
-                model = context.catalogue.get(pending.model) if pending else None
-                self._eta.expected_s = context.settings.poll.expected_s or (model.expected_s if model else 0.0)
+            pending = next(view.records(status=Status.PENDING), None)
+            if pending and context.settings.api.provider == "aimlapi":
+                model = context.catalogue.get(pending.model)
+                expected_s = context.settings.poll.expected_s or (model.expected_s if model else 0.0)
+                self._eta.expected_s = context.learning.typical_s(pending.model) or expected_s
             for record in view.records(status=Status.RENDERING):
                 if record.completed_at is None and record.accepted_at is not None:
                     self._eta.accepted(record.id, record.accepted_at)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import median
 
 from pipeline.pacing.memory import Memory
 from pipeline.pacing.poll_plan import PollPlan
@@ -36,6 +38,11 @@ class Learning:
             plan.learn(learned.observations)
             self.pace.recall(learned)
         return plan
+
+    def typical_s(self, model: str) -> float:
+        """How long the model's clips were seen to render, in the middle; 0 if none was."""
+        ends = [(one.after_s + one.by_s) / 2 for one in self.plan(model).observations if one.by_s < math.inf]
+        return median(ends) if ends else 0.0
 
     @property
     def version(self) -> int:

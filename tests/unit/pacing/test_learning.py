@@ -57,6 +57,8 @@ def test_what_is_remembered_of_a_model_goes_into_its_plan_and_the_pace(memory: M
     assert (one.pace.window.limit, one.pace.submits.learned_per_s) == (24, 2.0)
     assert one.plan("pro") is plan
     assert one.version == plan.version
+    assert one.typical_s("pro") == pytest.approx(519.5)
+    assert one.typical_s("another") == 0.0
 
 
 def test_a_limit_that_is_remembered_is_not_overrun_at_the_start(memory: Memory) -> None:

@@ -1,0 +1,41 @@
+"""What the line about a run begins with."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pipeline import Settings
+from pipeline.clip import Status
+from pipeline.pacing import Backoff, FixedWindow, Learned, Learning, Memory, SubmitPace, poll_plan_for
+from pipeline.settings.sections import ApiSettings
+from pipeline.state import StateView
+from pipeline.tally import Tally
+from pipeline.trouble import Trouble
+from tests.report.making import MODEL, Fate, make_night
+
+LEARNED = Learned(render_times=tuple((295.0 + n, 305.0 + n, 5.0) for n in range(-20, 21)))
+
+
+@pytest.mark.parametrize(("learned", "render_s"), [(LEARNED, 300.0), (Learned(), 530.0)])
+def test_the_first_guess_is_what_earlier_nights_took(tmp_path: Path, learned: Learned, render_s: float) -> None:
+    out = make_night(tmp_path / "out", [Fate("pending")] * 12)
+    settings = Settings(api=ApiSettings(provider="aimlapi"))
+    memory = Memory("https://api.example", tmp_path / "cache")
+    memory.keep(MODEL, learned)
+    pace = SubmitPace(FixedWindow(4), 0.0, Backoff(1.0, 60.0, random.Random(1)))
+    with StateView(out / "state.db") as view:
+        overview = view.overview()
+    context: Any = SimpleNamespace(
+        out=out, settings=settings, catalogue=settings.catalogue, now=lambda: 0.0, polls=0, bytes_received=0, pace=pace,
+        learning=Learning(memory, pace, lambda _: poll_plan_for("fixed", 10.0, 0.0)), stop_reason=None,
+        state=SimpleNamespace(counts=dict.fromkeys(Status, 0) | {Status.PENDING: 12}),
+    )  # fmt: skip
+
+    left_s = Tally(context, overview, Trouble()).standing().left_s
+
+    assert left_s == pytest.approx(3 * render_s, rel=0.05)  # 12 clips in 4 places

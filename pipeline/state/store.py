@@ -19,17 +19,38 @@ from pipeline.state.rows import counts_by_status, read_clips, reserved_usd
 from pipeline.state.schema import connect, connect_reader
 from pipeline.state.writer import Writer
 
-__all__ = ["Inbox", "StateFile"]
+__all__ = ["Arrivals", "Inbox", "StateFile"]
 
 _T = TypeVar("_T")
+
+
+class Arrivals(asyncio.Event):
+    """Set when a row may have come. A nudge wakes whoever waits as well, but is no news.
+
+    Attributes:
+        news: a row may have come since this was last made False.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.news = True
+
+    def set(self) -> None:
+        """A row may have come."""
+        self.news = True
+        super().set()
+
+    def nudge(self) -> None:
+        """Wake whoever waits, to look at something else."""
+        super().set()
 
 
 class Inbox:
     """The rows that come into a status, in the order in which they came, a page at a time."""
 
-    def __init__(self, read: Callable[[int, int], Sequence[Clip]], event: asyncio.Event, page: int = 64) -> None:
+    def __init__(self, read: Callable[[int, int], Sequence[Clip]], arrivals: Arrivals, page: int = 64) -> None:
         self._read = read
-        self._event = event
+        self._arrivals = arrivals
         self._page_size = page
         self._page: deque[Clip] = deque()
         self._after = -1
@@ -40,14 +61,15 @@ class Inbox:
         while True:
             if clip := self.get_nowait():
                 return clip
-            await self._event.wait()
+            await self._arrivals.wait()
 
     def get_nowait(self) -> Clip | None:
         """The next row, or None if none is there now; then ``wait`` waits for one."""
         if not self._page:
-            if self._drained and not self._event.is_set():
+            self._arrivals.clear()
+            if self._drained and not self._arrivals.news:
                 return None  # nothing came since the last look: a question to the database less
-            self._event.clear()
+            self._arrivals.news = False
             self._page.extend(self._read(self._after, self._page_size))
             self._drained = len(self._page) < self._page_size
             if not self._page:
@@ -57,11 +79,11 @@ class Inbox:
 
     def nudge(self) -> None:
         """Wake whoever waits, to look at something else."""
-        self._event.set()
+        self._arrivals.nudge()
 
     async def wait(self) -> None:
-        """Wait until a row may have come."""
-        await self._event.wait()
+        """Wait until a row may have come, or a nudge."""
+        await self._arrivals.wait()
 
 
 class StateFile:
@@ -78,7 +100,7 @@ class StateFile:
         self._reader = connect_reader(path)
         self._writer = Writer(self._db, str(path))
         self._clock = clock
-        self._arrivals = {status: asyncio.Event() for status in Status}
+        self._arrivals = {status: Arrivals() for status in Status}
         self.counts = counts_by_status(self._reader)
         self.changed = asyncio.Event()
         self._set_aside = {seq for (seq,) in self._reader.execute("SELECT seq FROM clips WHERE dropped")}

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.clip import Clip
 from pipeline.stages.backlog import Backlog, first_of
-from pipeline.state.store import Inbox
+from pipeline.state.store import Arrivals, Inbox
 from tests.unit.making import a_clip
 
 
@@ -18,11 +18,13 @@ class Source:
 
     def __init__(self) -> None:
         self.rows: list[Clip] = []
-        self.event = asyncio.Event()
+        self.event = Arrivals()
         self.now = 0.0
+        self.reads = 0
         self.backlog = Backlog(Inbox(self.read, self.event), lambda: self.now)
 
     def read(self, after: int, limit: int) -> Sequence[Clip]:
+        self.reads += 1
         return [clip for clip in self.rows if clip.moved > after][:limit]
 
     def come(self, *names: str) -> list[Clip]:
@@ -114,6 +116,22 @@ async def test_a_sleeper_wakes_for_a_row_that_comes_and_for_one_that_is_put_back
     getting = await nothing_comes(source)
     source.backlog.put_back(a, 0.0)
     assert (await asyncio.wait_for(getting, 5)).id == "a"
+
+
+async def test_a_sleeper_that_is_woken_for_something_else_asks_the_state_file_nothing(source: Source) -> None:
+    (a,) = source.come("a")
+    await source.take()
+    assert source.backlog.get_nowait() is None
+    before = source.reads
+
+    source.backlog.put_back(a, 1.0)
+    await asyncio.wait_for(source.backlog.wait(), 5)
+    assert source.backlog.get_nowait() is None
+    assert source.reads == before
+
+    source.come("b")
+    source.backlog.put_back(a, 1.0)
+    assert await source.take() == "b"
 
 
 async def test_a_cancelled_sleeper_loses_no_row(source: Source) -> None:

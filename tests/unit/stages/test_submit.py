@@ -13,7 +13,7 @@ import pytest
 from pipeline.clip import Clip, Status
 from pipeline.stages import submit
 from pipeline.stages.submit import SubmitStage
-from pipeline.state.store import Inbox
+from pipeline.state.store import Arrivals, Inbox
 from tests.unit.making import a_clip
 
 ROWS = 500
@@ -25,7 +25,7 @@ class Night:
     def __init__(self, out: Path) -> None:
         self.begun: list[Clip] = []
         self.rows = [a_clip(f"r{number}", seq=number, moved=number) for number in range(1, ROWS + 1)]
-        arrived = asyncio.Event()
+        arrived = Arrivals()
         arrived.set()
         faults: list[Exception] = []
         self.context: Any = SimpleNamespace(

@@ -24,8 +24,10 @@ CLIENTS = {
     "sequential": "the documented loop",
     "sdk": "the provider's SDK, semaphore",
     "gather": "bare aiohttp gather",
+    "stateless": "avatar-batch's requests alone",
     "ours": "avatar-batch",
 }
+WAYS = ("sequential", "sdk", "gather", "ours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Race:
     interval_s: float
     settings: dict[str, object] = field(default_factory=dict)
     model: str = "veed/fabric-1.0"
-    clients: tuple[str, ...] = ("sequential", "sdk", "gather", "ours")
+    clients: tuple[str, ...] = WAYS
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any
 from unittest.mock import Mock
 
@@ -13,6 +14,10 @@ from hypothesis import HealthCheck, settings
 
 # Tests know nothing of what other runs have learned, and leave nothing for those to come.
 os.environ["AVATAR_BATCH_CACHE_DIR"] = ""
+
+# Whoever starts the tests in the background of a script has them ignore Ctrl-C, and with them all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The gate must say the same twice, so examples come from no clock and no database; `--hypothesis-seed` explores more.
 settings.register_profile(

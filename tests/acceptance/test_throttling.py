@@ -42,21 +42,22 @@ def test_submits_that_are_refused_together_name_the_limit(own_emu: Emulator, nig
 
 
 def test_the_next_night_starts_where_this_one_ended(own_emu: Emulator, nights: Nights, tmp_path: Path) -> None:
-    own_emu.set_plan(Plan(render_s=[0.1, 0.3], max_concurrent=3))
+    # Slow enough that none ends unseen while the limit is looked for: it would seem to be higher.
+    own_emu.set_plan(Plan(render_s=[1.0, 1.5], max_concurrent=3))
     refused = []
     for _ in range(2):
-        night = nights(own_emu, 12, poll__strategy="adaptive")
+        night = nights(own_emu, 9, poll__strategy="adaptive")
         night.cache = str(tmp_path / "cache")
         before = own_emu.ledger()["totals"]["refused"].get("429", 0)
         assert night.run().code == 0
-        night.assert_paid_once(generations=12)
+        night.assert_paid_once(generations=9)
         refused.append(own_emu.ledger()["totals"]["refused"].get("429", 0) - before)
     assert refused[0] > 0
     assert refused[1] == 0
     (kept,) = (tmp_path / "cache").iterdir()
     learned = json.loads(kept.read_text())
     assert learned["clips_at_once"] == 3
-    assert len(learned["render_times"]) >= 12
+    assert len(learned["render_times"]) >= 9
 
 
 def test_clips_whose_submit_took_long_teach_as_well(own_emu: Emulator, nights: Nights, tmp_path: Path) -> None:

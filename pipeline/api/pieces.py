@@ -29,6 +29,7 @@ __all__ = [
     "object_of",
     "raise_for_client_error",
     "retry_after_s",
+    "server_trouble",
     "text_of",
 ]
 
@@ -44,18 +45,15 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 def answer_to_question(status: int, headers: Mapping[str, str], body: bytes) -> Mapping[str, Any]:
     """A 2xx answer to a request that changes nothing; whatever is wrong with it, it can be asked again."""
-    request_id = headers.get("x-request-id")
     if 200 <= status < 300:
         answer = object_of(body)
         if not answer:
-            raise ServerTrouble(f"the answer can't be read: {excerpt(body)}", request_id=request_id)
+            raise ServerTrouble(f"the answer can't be read: {excerpt(body)}", request_id=headers.get("x-request-id"))
         return answer
     message = message_of(status, body)
     if 400 <= status < 500:
         raise_for_client_error(status, headers, message)
-    raise ServerTrouble(
-        f"the API answered {status}: {message}", request_id=request_id, retry_after_s=retry_after_s(headers)
-    )
+    raise server_trouble(status, headers, message)
 
 
 def raise_for_client_error(status: int, headers: Mapping[str, str], message: str) -> None:
@@ -66,6 +64,15 @@ def raise_for_client_error(status: int, headers: Mapping[str, str], message: str
         raise OutOfCredits(f"the API refused to spend more ({message}): top up or raise the key's cap, then run again")
     if status in {425, 429}:
         raise Throttled(message, request_id=headers.get("x-request-id"), retry_after_s=retry_after_s(headers, _RESETS))
+
+
+def server_trouble(status: int, headers: Mapping[str, str], message: str) -> ServerTrouble:
+    """What an answer means after which the request may be sent again."""
+    return ServerTrouble(
+        f"the API answered {status}: {message}",
+        request_id=headers.get("x-request-id"),
+        retry_after_s=retry_after_s(headers),
+    )
 
 
 def object_of(body: bytes) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from pipeline.api.pieces import (
     notes_of,
     object_of,
     raise_for_client_error,
-    retry_after_s,
+    server_trouble,
     text_of,
 )
 from pipeline.errors import GenerationUnknown, RowRefused, ServerTrouble, UnknownFate, one_line
@@ -84,9 +84,7 @@ def decipher_submit(status: int, headers: Mapping[str, str], body: bytes) -> Acc
     message = message_of(status, body)
     if status in {500, 503} or 300 <= status < 400 or status == 404:
         # A redirect or a missing path can't have made anything, nor will another row fare better.
-        raise ServerTrouble(
-            f"the API answered {status}: {message}", request_id=request_id, retry_after_s=retry_after_s(headers)
-        )
+        raise server_trouble(status, headers, message)
     if status >= 500 or status == 408:
         raise UnknownFate(f"the API answered {status}: {message}", request_id=request_id)
     raise_for_client_error(status, headers, message)

@@ -21,7 +21,12 @@ class Backoff:
     max_s: float
     rng: random.Random
 
-    def wait_s(self, failures: int) -> float:
-        """A wait after so many failures in a row (1 or more): uniform up to ``base_s * 2**(failures - 1)``."""
+    def wait_s(self, failures: int, least_s: float | None = None) -> float:
+        """A wait after so many failures in a row (1 or more): uniform up to ``base_s * 2**(failures - 1)``.
+
+        Args:
+            failures: in a row, this one included.
+            least_s: what the server asked to wait, where it did.
+        """
         # 2**64 is beyond any ceiling; the bound keeps a long outage from overflowing a float.
-        return self.rng.uniform(0.0, min(self.max_s, self.base_s * 2.0 ** min(failures - 1, 64)))
+        return max(least_s or 0.0, self.rng.uniform(0.0, min(self.max_s, self.base_s * 2.0 ** min(failures - 1, 64))))

@@ -172,7 +172,7 @@ class DownloadStage:
             return
         # A link that gives nothing time and again may be dead in a way that has no status: a fresh one can't hurt.
         progress.wants_link = progress.failures % DEAD_LINK_AFTER == 0
-        self._backlog.put_back(clip, max(context.backoff.wait_s(progress.failures), error.retry_after_s or 0.0))
+        self._backlog.put_back(clip, context.backoff.wait_s(progress.failures, error.retry_after_s))
 
     async def _fetch_anew(self, clip: Clip, progress: _Progress, part: Path, error: Refused) -> None:
         context = self._context

@@ -143,7 +143,7 @@ class PollStage:
             item.failures += 1
             context.tell("poll_trouble", item.clip, message=str(error), request_id=error.request_id)
             context.unanswered(str(error))
-            self._again(item, max(context.backoff.wait_s(item.failures), error.retry_after_s or 0.0))
+            self._again(item, context.backoff.wait_s(item.failures, error.retry_after_s))
         except (KeyRefused, OutOfCredits) as reason:
             self._key_refusals += 1
             context.stop_submitting(reason)

@@ -177,7 +177,7 @@ class SubmitStage:
             del self._tries[clip.seq]
             await self._fail(clip, FailureCode.SERVER, f"{error} ({tries} tries): retry later", error.request_id)
             return
-        self._backlog.hold(clip.seq, max(context.backoff.wait_s(tries), error.retry_after_s or 0.0))
+        self._backlog.hold(clip.seq, context.backoff.wait_s(tries, error.retry_after_s))
         if context.outage.failures or error.retry_after_s is not None:
             # The server fails others too: it needs rest, not more requests.
             context.pace.failed(context.now(), error.retry_after_s)

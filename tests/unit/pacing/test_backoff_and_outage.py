@@ -22,6 +22,7 @@ def test_the_ceiling_doubles_up_to_the_longest() -> None:
     backoff = Backoff(1.0, 10.0, Top())
 
     assert [backoff.wait_s(failures) for failures in range(1, 7)] == [1, 2, 4, 8, 10, 10]
+    assert [backoff.wait_s(2, least_s) for least_s in (None, 0.0, 1.5, 30.0)] == [2, 2, 2, 30]
 
 
 @given(

@@ -114,14 +114,8 @@ class SubmitPace:
         if doubt and rendering >= doubt.level and doubt.taken_at is None:
             doubt.taken_at = now
             doubt.try_at = now + HINDSIGHT_S
-        if (
-            isinstance(self.window, AdaptiveWindow)
-            and self.window.limit
-            and self.requests.refused_since(now - UNSEEN_S)
-        ):
-            # Polls are held up, so clips end unseen: that one more was taken tells nothing of the limit.
-            rendering = min(rendering, self.window.limit - 1)
-        self.window.accepted(in_flight, rendering)
+        # While polls are held up clips end unseen: that one more was taken tells nothing of the limit.
+        self.window.accepted(in_flight, None if self.requests.refused_since(now - UNSEEN_S) else rendering)
 
     def refused(self, now: float, in_flight: int, retry_after_s: float | None = None) -> None:
         """429: one too many, or too soon."""

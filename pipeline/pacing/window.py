@@ -15,8 +15,11 @@ class Window(Protocol):
     def size(self) -> int:
         """The number."""
 
-    def accepted(self, in_flight: int, rendering: int) -> None:
-        """A submit was taken while so many others were under way, and so many of these were known to render."""
+    def accepted(self, in_flight: int, rendering: int | None) -> None:
+        """A submit was taken while so many others were under way, and so many of these were known to render.
+
+        ``rendering`` is None where there is no telling.
+        """
 
     def refused(self, in_flight: int, *, again: bool) -> bool:
         """A submit was refused as one too many while so many others were under way.
@@ -36,7 +39,7 @@ class FixedWindow:
 
     size: int
 
-    def accepted(self, in_flight: int, rendering: int) -> None:
+    def accepted(self, in_flight: int, rendering: int | None) -> None:
         """Nothing to learn."""
 
     def refused(self, in_flight: int, *, again: bool) -> bool:
@@ -77,11 +80,11 @@ class AdaptiveWindow:
         """The number, now."""
         return self.current
 
-    def accepted(self, in_flight: int, rendering: int) -> None:
+    def accepted(self, in_flight: int, rendering: int | None) -> None:
         """Grow, if the window was what held the next clip back."""
         self._in_a_row = 0
         self._credit = min(1.0, self._credit + 1 / self.clips_a_refusal)
-        if self.limit is not None and rendering >= self.limit:
+        if self.limit is not None and rendering is not None and rendering >= self.limit:
             # More than ever fitted: on from here, one at a time while it may have been an end that nobody has noticed.
             self.limit = rendering + 1
             self._rises += 1

@@ -41,11 +41,12 @@ class Tally:
 
     def _begin(self, context: RunContext) -> None:
         with StateView(context.out / "state.db") as view:
-            pending = next(view.records(status=Status.PENDING), None)
-            if pending and context.settings.api.provider == "aimlapi":
-                model = context.catalogue.get(pending.model)
+            if context.settings.api.provider == "aimlapi":
+                pending = next(view.records(status=Status.PENDING), None)
+                model = context.catalogue.get(pending.model) if pending else None
+                remembered_s = context.learning.typical_s(model.name) if model else 0.0
                 expected_s = context.settings.poll.expected_s or (model.expected_s if model else 0.0)
-                self._eta.expected_s = context.learning.typical_s(pending.model) or expected_s
+                self._eta.expected_s = remembered_s or expected_s
             for record in view.records(status=Status.RENDERING):
                 if record.completed_at is None and record.accepted_at is not None:
                     self._eta.accepted(record.id, record.accepted_at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
@@ -41,8 +40,8 @@ class Learning:
 
     def typical_s(self, model: str) -> float:
         """How long the model's clips were seen to render, in the middle; 0 if none was."""
-        ends = [(one.after_s + one.by_s) / 2 for one in self.plan(model).observations if one.by_s < math.inf]
-        return median(ends) if ends else 0.0
+        took_s = [one.middle_s for one in self.plan(model).observations if one.ended]
+        return median(took_s) if took_s else 0.0
 
     @property
     def version(self) -> int:

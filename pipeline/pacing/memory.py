@@ -48,7 +48,7 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
         cls, clips_at_once: int | None, requests_per_s: float, submits_per_s: float, observations: Sequence[Observation]
     ) -> Learned:
         """What a run knows at its end; rates are inf where none was met."""
-        times = [(one.after_s, one.by_s, one.voice_s) for one in observations if one.by_s < math.inf]
+        times = [(one.after_s, one.by_s, one.voice_s) for one in observations if one.ended]
         return cls(
             clips_at_once=clips_at_once,
             requests_per_s=requests_per_s if requests_per_s < math.inf else None,

@@ -31,6 +31,16 @@ class Observation:
     voice_s: float
     number: int = 0
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is known when it was ready."""
+        return self.by_s < math.inf
+
+    @property
+    def middle_s(self) -> float:
+        """Between the two polls that it was ready between."""
+        return (self.after_s + self.by_s) / 2
+
 
 @dataclass(slots=True)
 class RenderTimes:
@@ -114,10 +124,10 @@ class RenderTimes:
             weight = fade ** (self._started - one.number)
             scale = self.scale(one.voice_s)
             low = bin_of(one.after_s / scale)
-            if one.by_s == math.inf:
-                seen.left[low] += weight
-            else:
+            if one.ended:
                 spans[low, bin_of(one.by_s / scale)] += weight
+            else:
+                seen.left[low] += weight
         for (low, high), weight in spans.items():
             for j, share in enumerate(spread_over(believed[low : high + 1]), low):
                 seen.events[j] += weight * share
@@ -130,9 +140,7 @@ class RenderTimes:
     def _fit_slope(self) -> None:
         """Least squares of log render time on log voice, taken for nothing below two standard errors."""
         points = [
-            (math.log(one.voice_s), math.log((one.after_s + one.by_s) / 2))
-            for one in self._past
-            if one.voice_s > 0 and one.by_s < math.inf
+            (math.log(one.voice_s), math.log(one.middle_s)) for one in self._past if one.voice_s > 0 and one.ended
         ]
         n = len(points)
         self.slope = 0.0

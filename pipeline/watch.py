@@ -9,7 +9,7 @@ import json
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from urllib.parse import quote
 
 from aiohttp import web
@@ -98,17 +98,13 @@ def watch_app(feed: Feed, *, token: str, loopback: bool) -> web.Application:
 
 
 async def _looking(app: web.Application) -> AsyncIterator[None]:
-    task: asyncio.Task[None] | None = None
-    try:
-        await app[_FEED].look()
-        task = asyncio.create_task(app[_FEED].run())
+    async with aclosing(app[_FEED]) as feed:
+        await feed.look()
+        task = asyncio.create_task(feed.run())
         yield
-    finally:
-        if task:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-        await app[_FEED].close()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def _guard(token: str, loopback: bool) -> Middleware:

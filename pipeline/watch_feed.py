@@ -54,7 +54,7 @@ class Feed:
         self._news = asyncio.Condition()
         self.revision = 0
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Let go of the state file, after a look that is under way: the state may not be closed beneath it."""
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
         self._view.close()

@@ -215,27 +215,34 @@ async def test_a_line_that_broke_is_taken_up_again(browser: Browser, evening: Pa
 
 async def test_the_state_is_closed_after_a_look_under_way(evening: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's connection, closed beneath a thread that reads, takes the process with it."""
-    looking, go_on, seen = threading.Event(), threading.Event(), []
+    looking, go_on, happened = threading.Event(), threading.Event(), []
+    gather_really, close_really = Gatherer.gather, StateView.close
 
     def gather(gatherer: Gatherer, view: StateView) -> Night:
         looking.set()
         go_on.wait(20)
-        seen.append(view.version())
-        return gather_really(gatherer, view)
+        night = gather_really(gatherer, view)
+        happened.append("looked")
+        return night
 
-    gather_really = Gatherer.gather
+    def close(view: StateView) -> None:
+        happened.append("closed")
+        close_really(view)
+
     monkeypatch.setattr(Gatherer, "gather", gather)
+    monkeypatch.setattr(StateView, "close", close)
     feed = Feed(job_of(evening), COMMAND)
     look = asyncio.create_task(feed.look())
     await asyncio.to_thread(looking.wait, 20)
     look.cancel()
-    closing_it = asyncio.create_task(feed.close())
-    for _ in range(20):
-        await asyncio.sleep(0)
+    closing_it = asyncio.create_task(feed.aclose())
+    # Behind the job that closes it, if that is one for a thread; else it is closed by the time that this returns.
+    await asyncio.to_thread(lambda: None)
     assert not closing_it.done()
+    assert happened == []
     go_on.set()
     await closing_it
-    assert seen
+    assert happened == ["looked", "closed"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.process import environ
+
 __all__ = ["Download", "measure_downloads"]
 
 TIMES = 5
-ROOT = Path(__file__).resolve().parents[1]
 _SERVER = """
 import sys
 from aiohttp import web
@@ -88,8 +89,7 @@ def _commands(load: _Load, urls: list[str], folder: Path) -> dict[str, list[str]
 
 def _measured(command: list[str], folder: Path) -> tuple[float, float]:
     began, before = time.monotonic(), os.times()
-    environ = os.environ | {"PYTHONPATH": str(ROOT)}
-    said = subprocess.run(command, cwd=folder, env=environ, check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(command, cwd=folder, env=environ(), check=True, capture_output=True, text=True).stdout
     wall_s, after = time.monotonic() - began, os.times()
     if command[0] == sys.executable:
         wall_s = float(said)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import sqlite3
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.process import Used, timed
-from pipeline.pacing import Memory
-from pipeline.pacing.memory import Learned
+from benchmarks.process import PLAIN, Used, pipeline_command, pipeline_run, timed
+from benchmarks.simulator import log_normal
+from pipeline.pacing import Learned, Memory
+from pipeline.pacing.memory import CACHE_VARIABLE
 from tests.emulator import Emulator, Plan
 from tests.emulator.asking import png, wav
 
@@ -23,7 +24,8 @@ __all__ = ["Crowd", "Step", "measure_crowd", "measure_rows"]
 
 JOBS = ((100_000, "csv"), (100_000, "yaml"), (1_000_000, "csv"))
 AT_ONCE = 256
-FIRST = '"action": "submitting"'
+SUBMIT = '"action": "submitting"'
+VOICE_S = 2.0
 MODEL = "veed/fabric-1.0"
 PLAN = Plan(render_s=3600.0, outputs={MODEL: [64, 48, 8]})
 
@@ -56,23 +58,27 @@ class Crowd:
 def measure_rows(folder: Path) -> Iterator[Step]:
     """Check, first start, later start and status of jobs of many rows."""
     for rows, form in JOBS:
-        home = folder / f"{rows}-{form}"
-        job, out, log = _write_job(home, rows, form), home / "out", home / "said.log"
+        job = _write_job(folder / f"{rows}-{form}", rows, form)
+        for what, used in _measure_commands(job):
+            yield Step(rows, form, what, used)
 
-        def command(verb: str, job: Path = job, out: Path = out) -> list[str]:
-            return [sys.executable, "-m", "pipeline", verb, str(job), "--out", str(out), "--quiet"]
 
-        def submits(log: Path = out / "run.log") -> int:
-            return log.read_text().count(FIRST) if log.exists() else 0
+def _measure_commands(job: Path) -> Iterator[tuple[str, Used]]:
+    said, log = job.with_name("said.log"), job.parent / "out" / "run.log"
 
-        yield Step(rows, form, "`check`", timed(command("check"), log))
-        with Emulator(home / "emulator", PLAN) as emulator:
-            run = [*command("run"), *_settings(emulator, AT_ONCE)]
-            for what in ("first start of `run`", "a later start of `run`"):
-                before = submits()
-                used = timed(run, log, enough=lambda before=before, submits=submits: submits() > before)  # type: ignore[misc]
-                yield Step(rows, form, what, used)
-        yield Step(rows, form, "`status`", timed(command("status"), log))
+    def submits() -> int:
+        return log.read_text().count(SUBMIT) if log.exists() else 0
+
+    def start(base_url: str) -> Used:
+        before = submits()
+        run = pipeline_run(job, base_url, {**PLAIN, "submit.max_in_flight": AT_ONCE})
+        return timed(run, said, enough=lambda: submits() > before)
+
+    yield "`check`", timed(pipeline_command("check", job), said)
+    with Emulator(job.with_name("emulator"), PLAN) as emulator:
+        yield "first start of `run`", start(emulator.base_url)
+        yield "a later start of `run`", start(emulator.base_url)
+    yield "`status`", timed(pipeline_command("status", job), said)
 
 
 def measure_crowd(folder: Path) -> Crowd | None:
@@ -80,19 +86,16 @@ def measure_crowd(folder: Path) -> Crowd | None:
     if not Path("/proc/self/stat").exists():
         return None
     rng = random.Random(4)
-    job, out = _write_job(folder, CLIPS, "yaml"), folder / "out"
+    job, said, cache = _write_job(folder, CLIPS, "yaml"), folder / "said.log", folder / "cache"
     with Emulator(folder / "emulator", PLAN) as emulator:
-        command = [sys.executable, "-m", "pipeline", "run", str(job), "--out", str(out), "--quiet"]
-        command += _settings(emulator, CLIPS)
-        timed(command, folder / "said.log", enough=lambda: len(emulator.generations()) == CLIPS)
-        _grow_old(out / "state.db", rng)
-        cache = folder / "cache"
-        times = [rng.lognormvariate(0, SPREAD) * RENDER_S for _ in range(48)]
-        Memory(emulator.base_url, cache).keep(
-            MODEL, Learned(render_times=tuple((t - 2.5, t + 2.5, 2.0) for t in times))
-        )
-        watch = _Watch(emulator, out / "run.lock")
-        used = timed(command, folder / "said.log", enough=watch.enough, more={"AVATAR_BATCH_CACHE_DIR": str(cache)})
+        run = pipeline_run(job, emulator.base_url, {**PLAIN, "submit.max_in_flight": CLIPS})
+        timed(run, said, enough=lambda: len(emulator.generations()) == CLIPS)
+        _grow_old(folder / "out" / "state.db", rng)
+        times_s = [log_normal(RENDER_S, SPREAD)(rng, 0, VOICE_S) for _ in range(48)]
+        known = Learned(render_times=tuple((time_s - 2.5, time_s + 2.5, VOICE_S) for time_s in times_s))
+        Memory(emulator.base_url, cache).keep(MODEL, known)
+        watch = _Watch(emulator, folder / "out" / "run.lock")
+        used = timed(run, said, enough=watch.enough, more={CACHE_VARIABLE: str(cache)})
     return Crowd(CLIPS, watch.polls_a_s, watch.core, used.peak_mb)
 
 
@@ -126,26 +129,18 @@ class _Watch:
 
 def _grow_old(state: Path, rng: random.Random) -> None:
     """Give clips the ages that clips have at any moment of a long night: the long ones are met more often."""
-    now = time.time()
+    now, met = time.time(), log_normal(RENDER_S * math.exp(SPREAD**2), SPREAD)
     with closing(sqlite3.connect(state)) as db, db:
         for (n,) in db.execute("SELECT n FROM attempts").fetchall():
-            render_s = RENDER_S * rng.lognormvariate(SPREAD**2, SPREAD)
-            db.execute("UPDATE attempts SET submitted_at = ? WHERE n = ?", (now - rng.uniform(0, render_s), n))
-
-
-def _settings(emulator: Emulator, at_once: int) -> list[str]:
-    settings = {
-        "api.provider": "aimlapi", "api.base_url": emulator.base_url, "submit.max_in_flight": at_once,
-        "inspect.enabled": "false", "report.after_run": "false",
-    }  # fmt: skip
-    return ["--yes", *(word for name, value in settings.items() for word in ("--set", f"{name}={value}"))]
+            age_s = rng.uniform(0, met(rng, 0, VOICE_S))
+            db.execute("UPDATE attempts SET submitted_at = ? WHERE n = ?", (now - age_s, n))
 
 
 def _write_job(home: Path, rows: int, form: str) -> Path:
     """All rows share a picture and a voice; every row has words of its own."""
     home.mkdir(parents=True)
     (home / "face.png").write_bytes(png())
-    (home / "voice.wav").write_bytes(wav(2.0))
+    (home / "voice.wav").write_bytes(wav(VOICE_S))
     job = home / f"job.{form}"
     with job.open("w", encoding="utf-8") as file:
         if form == "csv":

@@ -11,10 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ROOT", "Used", "environ", "precompile", "timed"]
+from pipeline.pacing.memory import CACHE_VARIABLE
+
+__all__ = ["PLAIN", "Used", "environ", "pipeline_command", "pipeline_run", "precompile", "timed"]
 
 ROOT = Path(__file__).resolve().parents[1]
 LOOK_S = 0.01
+PLAIN: Mapping[str, object] = {"inspect.enabled": "false", "report.after_run": "false"}
+"""The other clients neither look at clips nor write a report."""
 # A process begins with the peak of whoever starts it, so a small one does.
 _SPAWNER = """
 import os, sys
@@ -36,9 +40,21 @@ class Used:
 
 def environ() -> dict[str, str]:
     """For a measured process: nothing remembered, and bytecode kept as for an installed program."""
-    known = os.environ | {"AIMLAPI_API_KEY": "any", "PYTHONPATH": str(ROOT), "AVATAR_BATCH_CACHE_DIR": ""}
+    known = os.environ | {"AIMLAPI_API_KEY": "any", "PYTHONPATH": str(ROOT), CACHE_VARIABLE: ""}
     known.pop("PYTHONDONTWRITEBYTECODE", None)
     return known
+
+
+def pipeline_command(verb: str, job: Path) -> list[str]:
+    """Ours, on a job whose OUT lies beside it."""
+    return [sys.executable, "-m", "pipeline", verb, str(job), "--out", str(job.parent / "out"), "--quiet"]
+
+
+def pipeline_run(job: Path, base_url: str, settings: Mapping[str, object]) -> list[str]:
+    """A run against an emulator."""
+    known = {"api.provider": "aimlapi", "api.base_url": base_url, **settings}
+    words = [word for name, value in known.items() for word in ("--set", f"{name}={value}")]
+    return [*pipeline_command("run", job), "--yes", *words]
 
 
 def precompile() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.clients.task import Task
-from benchmarks.process import Used, timed
+from benchmarks.process import Used, pipeline_run, timed
 from tests.emulator import Emulator, Plan
 from tests.emulator.asking import png, wav
 
@@ -27,7 +27,6 @@ CLIENTS = {
     "stateless": "avatar-batch's requests alone",
     "ours": "avatar-batch",
 }
-WAYS = ("sequential", "sdk", "gather", "ours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,7 @@ class Race:
         rows: clips; the sequential loop gets ``sequential_rows``, since it takes as many times as long.
         at_once: for those that can't find the limit themselves.
         settings: of ours.
+        alone: whether our requests run alone as well, where CPU is what counts.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Race:
     interval_s: float
     settings: dict[str, object] = field(default_factory=dict)
     model: str = "veed/fabric-1.0"
-    clients: tuple[str, ...] = WAYS
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,12 @@ class Result:
 
 def run_race(race: Race, folder: Path) -> list[Result]:
     """All clients, one after the other, each with an emulator that knows nothing yet."""
-    return [_run(race, client, folder / f"{race.name}-{client}") for client in race.clients if _there(client)]
+    return [_run(race, client, folder / f"{race.name}-{client}") for client in CLIENTS if _runs(race, client)]
 
 
-def _there(client: str) -> bool:
+def _runs(race: Race, client: str) -> bool:
+    if client == "stateless":
+        return race.alone
     return client != "sdk" or find_spec("aimlapi") is not None
 
 
@@ -105,13 +107,7 @@ def _ours(race: Race, task: Task, folder: Path) -> list[str]:
     rows = [{"id": f"r{row}", "image": "face.png", "audio": "voice.wav"} for row in range(task.rows)]
     manifest = {"version": 1, "defaults": {"model": race.model}, "rows": rows}
     (folder / "job.yaml").write_text(json.dumps(manifest), encoding="utf-8")
-    command = [
-        sys.executable, "-m", "pipeline", "run", str(folder / "job.yaml"), "--out", str(folder / "out"), "--quiet",
-        "--yes", "--set", "api.provider=aimlapi", "--set", f"api.base_url={task.base_url}",
-    ]  # fmt: skip
-    for name, value in race.settings.items():
-        command += ["--set", f"{name}={value}"]
-    return command
+    return pipeline_run(folder / "job.yaml", task.base_url, race.settings)
 
 
 def _polls(emulator: Emulator) -> tuple[float, float]:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+from benchmarks.process import PLAIN
 from benchmarks.race import Race
 from tests.emulator import Action, Plan, Rule
 
 __all__ = ["RACES"]
 
 SMALL = {"veed/fabric-1.0": [64, 48, 8]}
-PLAIN: dict[str, object] = {"inspect.enabled": "false", "report.after_run": "false"}
-"""The other clients neither look at clips nor write a report."""
-ALONE = ("sequential", "sdk", "gather", "stateless", "ours")
-"""Where CPU is what counts: with the part of it that aiohttp and the API's answers take."""
 
 RACES = (
     Race(
         "throughput", "Instant clips: what the machinery costs", Plan(instant=True, outputs=SMALL), rows=1000,
-        sequential_rows=60, at_once=64, interval_s=0.05, clients=ALONE,
+        sequential_rows=60, at_once=64, interval_s=0.05, alone=True,
         settings={**PLAIN, "submit.max_in_flight": 64, "poll.interval_s": 0.05, "download.concurrency": 32},
     ),
     Race(
         "large", "Instant clips of 4 MB, as large as some seconds of 1080p",
         Plan(instant=True, outputs={"veed/fabric-1.0": [1920, 1080, 48]}, pad_bytes=4_000_000), rows=600,
-        sequential_rows=20, at_once=64, interval_s=0.05, clients=ALONE,
+        sequential_rows=20, at_once=64, interval_s=0.05, alone=True,
         settings={**PLAIN, "submit.max_in_flight": 64, "poll.interval_s": 0.05},
     ),
     Race(

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.downloads import Download
-from benchmarks.large_jobs import Crowd, Step
+from benchmarks.large_jobs import RENDER_S, SPREAD, Crowd, Step
 from benchmarks.nights import Nights
 from benchmarks.race import CLIENTS, Race, Result
 
@@ -100,7 +100,7 @@ def _large_jobs(steps: Sequence[Step], crowd: Crowd | None) -> str:
         lines += [
             "",
             (
-                f"{crowd.clips:,} clips rendering at once, in the middle of a night of clips of 530 s (spread 0.25) whose render "
+                f"{crowd.clips:,} clips rendering at once, in the middle of a night of clips of {RENDER_S:.0f} s (spread {SPREAD:.2f}) whose render "
                 f"times are known: {crowd.polls_a_s:.0f} polls a second take {crowd.core:.1%} of one core in all, planning and "
                 f"HTTP included, and the process holds at most {crowd.peak_mb:.0f} MB."
             ),

@@ -80,6 +80,34 @@ def test_clips_that_started_together_are_not_asked_together() -> None:
     assert 10 < early < 40
 
 
+def test_clips_that_are_due_nearly_together_are_asked_in_one_go() -> None:
+    queue: PollQueue[int] = PollQueue(random.Random(1))
+    for number in range(1000):
+        queue.put(number, number / 100, 20.0)
+
+    wakes, asked = 0, 0
+    while (due := queue.next_at()) is not None:
+        wakes += 1
+        while queue.pop(due, None) is not None:
+            asked += 1
+    assert asked == 1000
+    assert wakes < 150  # 14 s, in tenths of a second
+
+
+def test_what_has_a_time_of_its_own_is_not_brought_forward() -> None:
+    queue: PollQueue[int] = PollQueue(random.Random(1))
+    for number in range(100):
+        queue.put(number, number / 100, 20.0, planned=False)
+        queue.put(1000 + number, number / 100, 1.0)
+
+    times = set()
+    while (due := queue.next_at()) is not None:
+        assert queue.pop(due, None) is not None
+        assert queue.next_at() != due, "each at its own time"
+        times.add(due)
+    assert len(times) == 200
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 8), st.floats(0, 100), st.floats(0, 50)), min_size=1, max_size=40),
     st.lists(st.floats(0, 200), max_size=10),

@@ -128,9 +128,10 @@ class SubmitPace:
         # Requests that were in the air together are refused together: that counts once.
         fresh = now >= self._closed_until
         expected = self.window.refused(in_flight, again=fresh and self._refusals > 0)
-        if fresh:
+        foreseen = expected and self._doubt is None
+        self._sure = self._sure or foreseen
+        if fresh and not foreseen:
             self._refusals += 1
-        self._sure = self._sure or (expected and self._doubt is None)
         self._wonder(now, in_flight)
         if expected and retry_after_s is None:
             return  # the window is full: the next goes when a clip ends

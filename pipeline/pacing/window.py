@@ -55,9 +55,9 @@ class AdaptiveWindow:
     that the submits in the air double, up to ``most_airborne``) until one is refused. A refusal names the limit, since
     it was met with a known number of clips rendering: up to there the window grows back quickly, beyond it one more is
     tried only when ``clips_a_refusal`` clips were taken for each submit that was refused, which keeps these below 2 in
-    100. Clips that have ended unnoticed let more be taken than fits, and then a step down is refused as well: back to where
-    the search began. Where nothing is taken for the third time in a row, the limit has come down by more than that, and the window
-    shrinks by a fifth each time.
+    100. Clips that have ended unnoticed let more be taken than fits, and then a step down is refused as well: steps double,
+    back to where the search began but no further, since most of a long climb was true. Where nothing is taken for the third time
+    in a row, the limit has come down by more than that, and the window shrinks by a fifth each time.
 
     Attributes:
         current: clips that may render at once, now.
@@ -74,6 +74,7 @@ class AdaptiveWindow:
     _in_a_row: int = 0
     _rises: int = 0
     _foothold: int = 0
+    _falls: int = 0
 
     @property
     def size(self) -> int:
@@ -88,6 +89,7 @@ class AdaptiveWindow:
             # More than ever fitted: on from here, one at a time while it may have been an end that nobody has noticed.
             self.limit = rendering + 1
             self._rises += 1
+            self._falls = 0
             self.current = min(self.ceiling, self.limit + min(self.most_airborne, 1 + self._rises // 8))
             return
         if in_flight + 1 < self.current:
@@ -99,6 +101,7 @@ class AdaptiveWindow:
             return
         if self._credit >= 1.0 and self.current <= self.limit:
             self._foothold = self.limit
+            self._falls = 0
             self.current = min(self.ceiling, self.limit + 1)
 
     def refused(self, in_flight: int, *, again: bool) -> bool:
@@ -106,7 +109,7 @@ class AdaptiveWindow:
         expected = self.limit is not None and in_flight >= self.limit
         self._rises = 0
         # A handful that is refused together must not silence the search for hours; where many clips end a minute it won't.
-        self._credit = 0.0 if self.limit is None else max(-max(1.0, self.limit / 400), self._credit - 1.0)
+        self._credit = 0.0 if self.limit is None else max(-max(1.0, self.limit / 100), self._credit - 1.0)
         if again:
             self._in_a_row += 1
         if self.limit is None:
@@ -114,8 +117,9 @@ class AdaptiveWindow:
         elif expected or in_flight < self._foothold:
             self.limit = max(1, min(in_flight, self.limit))
         else:
-            # Not even one less fits: what was taken beyond the foothold stood in for clips whose end nobody had noticed.
-            self.limit = max(1, min(in_flight, self._foothold or in_flight))
+            # Not even one less fits: some of what was taken beyond the foothold stood in for clips whose end nobody had noticed.
+            self.limit = max(1, self._foothold or in_flight, in_flight - 2**self._falls)
+            self._falls += 1
         self.current = max(1, min(self.current, int(self.limit * 0.8 ** max(0, self._in_a_row - 1))))
         return expected
 

@@ -55,16 +55,28 @@ def test_an_earlier_nights_limit_is_grown_to_and_not_beyond() -> None:
     assert window.size == 30
 
 
-def test_what_stood_in_for_ended_clips_is_given_back_at_once() -> None:
+def test_what_stood_in_for_ended_clips_is_given_back_in_steps_that_double() -> None:
     window = AdaptiveWindow(current=30, limit=30)
     while window.size == 30:
         window.accepted(29, 29)
-    for rendering in (30, 31, 32):  # three had ended, and nobody had noticed
+    for rendering in range(30, 38):  # eight had ended, and nobody had noticed
         window.accepted(rendering, rendering)
-    window.refused(33, again=False)
-    assert window.limit == 33
-    window.refused(32, again=False)
-    assert window.limit == 30
+    limits = []
+    for in_flight in (38, 37, 35, 32):
+        window.refused(in_flight, again=False)
+        limits.append(window.limit)
+    assert limits == [38, 36, 33, 30]
+
+
+def test_a_limit_that_rose_by_much_is_not_given_up_for_one_clip_too_many() -> None:
+    window = AdaptiveWindow(current=20, limit=20)
+    while window.size == 20:
+        window.accepted(19, 19)
+    for rendering in range(20, 41):  # 40 fit, and one had ended that nobody had noticed
+        window.accepted(rendering, rendering)
+    window.refused(41, again=False)
+    window.refused(40, again=False)
+    assert window.limit == 39
 
 
 def test_a_limit_that_rose_by_a_little_is_kept() -> None:
@@ -107,7 +119,7 @@ def test_a_given_number_stays() -> None:
     assert isinstance(window_for("auto"), AdaptiveWindow)
 
 
-@pytest.mark.parametrize(("limit", "clips"), [(20, (100, 145)), (1000, (200, 250))])
+@pytest.mark.parametrize(("limit", "clips"), [(20, (100, 155)), (1000, (400, 455))])
 def test_a_handful_that_is_refused_silences_the_search_for_as_long_as_clips_are_many(
     limit: int, clips: tuple[int, int]
 ) -> None:

@@ -146,7 +146,10 @@ def _curve(hazard: Sequence[float], mean: float, spread: float, typical_s: float
     if not spread:
         # Nothing is known: the effort of a log-normal of middling spread.
         effort = EFFORT_GUESS * math.sqrt(typical_s)
-    return Curve(typical_s or median_s, late_s, effort, density, mean, spread, list(accumulate(roots)))
+    # Where most clips still render at any age that was seen, the median is not among those: that of the law then.
+    return Curve(
+        typical_s or median_s or math.exp(mean), late_s, effort, density, mean, spread, list(accumulate(roots))
+    )
 
 
 def _cold_prior(typical_s: float) -> list[float]:

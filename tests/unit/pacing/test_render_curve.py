@@ -6,7 +6,7 @@ import math
 from statistics import NormalDist
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.simulator import least_product
@@ -59,6 +59,7 @@ times = st.lists(st.floats(0.001, 50_000), max_size=30)
 
 
 @given(times, times, st.floats(0, 1e5))
+@example([1.0, 8999.0, 0.0078125], [2553.0, 5738.0, 18488.0, 29877.0, 32691.0], 0.0)
 def test_any_observations_make_a_curve(ends: list[float], still: list[float], expected_s: float) -> None:
     curve = curve_of(ends, still, expected_s)
     assert math.isfinite(curve.effort)

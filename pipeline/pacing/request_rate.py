@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -104,8 +105,16 @@ class RequestRate:
                 self._next_at = min(self._next_at, now)  # the trial is over: now the pause decides
             self._refusals += 1
             self._learn(now)
-        wait_s = self.backoff.wait_s(self._refusals) if retry_after_s is None else retry_after_s
-        self._closed_until = max(self._closed_until, now + wait_s)
+        opens_at = min(now + self.backoff.wait_s(self._refusals), self._opens_at(now))
+        self._closed_until = max(self._closed_until, opens_at if retry_after_s is None else now + retry_after_s)
+
+    def _opens_at(self, now: float) -> float:
+        """When a limit lets one through at the latest: once its span has passed since the first request that it counted.
+
+        Its span is not known, so there are some such times; the next of them, or inf.
+        """
+        opens_at = [min(self._counted(span_s), default=math.inf) + span_s for span_s in SPANS_S]
+        return min((at for at in opens_at if at > now), default=math.inf)
 
     def _grow(self, now: float) -> None:
         # By the time since the last request, if that was held back too; never by that of a pause.
@@ -120,6 +129,11 @@ class RequestRate:
     def refused_lately(self, now: float) -> bool:
         """Whether the rate was too high a moment ago."""
         return now - self._refused_at < LATELY_S
+
+    @property
+    def refusing(self) -> bool:
+        """Whether nothing was answered since the last refusal, however long ago that was: pauses grow."""
+        return self._refusals > 0
 
     def refused_since(self, at: float) -> bool:
         """Whether the rate was too high since then."""
@@ -166,4 +180,8 @@ class RequestRate:
             self._searching, self._span_s = True, span_s
 
     def _before_refusal(self, span_s: float) -> int:
-        return sum(1 for at in self._answered if 0 <= self._first_refused_at - at < span_s)
+        return sum(1 for _ in self._counted(span_s))
+
+    def _counted(self, span_s: float) -> Iterator[float]:
+        """When requests were answered that a limit of this span counted as it refused the first one."""
+        return (at for at in self._answered if 0 <= self._first_refused_at - at < span_s)

@@ -119,7 +119,7 @@ class SubmitPace:
 
     def refused(self, now: float, in_flight: int, retry_after_s: float | None = None) -> None:
         """429: one too many, or too soon."""
-        if self.requests.refused_lately(now):
+        if self.requests.refused_lately(now) or self.requests.refusing:
             self.requests.refused(now, retry_after_s)
             return
         if self.submits.refused_lately(now) or self.submits.strained(now):

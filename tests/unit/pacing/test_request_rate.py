@@ -11,8 +11,8 @@ import pytest
 from pipeline.pacing import Backoff, RequestRate
 
 
-def a_rate(per_minute: float = 0.0) -> RequestRate:
-    return RequestRate(Backoff(1.0, 120.0, random.Random(1)), per_minute)
+def a_rate(per_minute: float = 0.0, seed: int = 1) -> RequestRate:
+    return RequestRate(Backoff(1.0, 120.0, random.Random(seed)), per_minute)
 
 
 def drive(rate: RequestRate, limit: int, span_s: float, begin_s: float, end_s: float) -> tuple[int, int]:
@@ -61,6 +61,19 @@ def test_a_few_refusals_without_an_answer_measure_nothing() -> None:
         now += rate.wait_s(now, "poll") + 0.01
         rate.refused(now)
     assert rate.learned_per_s == math.inf
+
+
+@pytest.mark.parametrize("seed", range(1, 11))
+@pytest.mark.parametrize("span_s", [10.0, 60.0])
+def test_a_pause_is_over_when_the_limit_must_let_one_through(span_s: float, seed: int) -> None:
+    rate = a_rate(seed=seed)
+    answered, refused = drive(rate, 100, span_s, 0.0, span_s + 1.0)
+    assert answered > 100
+    assert refused <= 12
+
+
+def test_pauses_grow_where_nothing_was_ever_answered() -> None:
+    assert drive(a_rate(), 0, 60.0, 0.0, 1800.0)[1] < 60
 
 
 def test_the_users_rate_is_never_exceeded() -> None:

@@ -105,6 +105,25 @@ def test_one_limit_for_all_requests_holds_back_submits_and_polls() -> None:
     assert requests / night.ended_at * 60 > 0.6 * 300
 
 
+@pytest.mark.parametrize("seed", range(1, 5))
+@pytest.mark.parametrize(("per_minute", "ended_s"), [(300, 1600.0), (60, 2800.0)])
+def test_a_limit_of_all_requests_is_not_taken_for_one_of_clips(per_minute: int, ended_s: float, seed: int) -> None:
+    limits = Limits(per_span=lambda _now: per_minute, span_s=60.0)
+    night = simulate(log_normal(530.0, 0.25), clips=400, at_once=AdaptiveWindow(), limits=limits, seed=seed)
+    assert night.ended_at < ended_s
+
+
+def test_what_is_refused_after_a_pause_of_all_requests_is_one_request_more() -> None:
+    pace = SubmitPace(AdaptiveWindow(), 0.0, Backoff(1.0, 60.0, random.Random(1)))
+    for at in range(10):
+        pace.accepted(at / 10, at, at)
+    pace.requests.refused(1.0, retry_after_s=30.0)  # a poll
+    pace.started(31.0)
+    pace.refused(31.2, 10)
+    assert pace.window.size > 10
+    assert pace.requests.wait_s(31.2, "poll") > 0
+
+
 def test_an_earlier_nights_limit_saves_the_search() -> None:
     limits = Limits(at_once=lambda _now: 100)
     night = simulate(log_normal(530.0, 0.25), clips=250, at_once=AdaptiveWindow(limit=100), limits=limits)

@@ -140,16 +140,23 @@ class SubmitPace:
     def _look_back(self, now: float, in_flight: int) -> None:
         doubt = self._doubt
         if doubt and doubt.taken_at is not None and now >= doubt.try_at:
-            self._was_haste(doubt, doubt.taken_at, in_flight)
+            self._was_haste(doubt, doubt.taken_at, now, in_flight)
 
-    def _was_haste(self, doubt: _Doubt, taken_at: float, in_flight: int) -> None:
+    def _was_haste(self, doubt: _Doubt, taken_at: float, now: float, in_flight: int) -> None:
         """No clip had made room for what was taken: there were too many submits in too short a time."""
+        if self._goes_on(doubt, now):
+            return
         self._doubt = None
-        if self.requests.refused_since(doubt.since):
-            return  # polls were held up, so clips may have ended unseen: there is no telling
         if isinstance(self.window, AdaptiveWindow):
             self.window.forget(in_flight + 1)
         self.submits.overrun(doubt.since, taken_at)
+
+    def _goes_on(self, doubt: _Doubt, now: float) -> bool:
+        """Whether polls were held up meanwhile, so that clips may have ended unseen: no telling before another try."""
+        if not self.requests.refused_since(doubt.since):
+            return False
+        self._doubt = _Doubt(doubt.level, now, now + UNSEEN_S)
+        return True
 
     def _wonder(self, now: float, in_flight: int) -> None:
         if self._sure or not isinstance(self.window, AdaptiveWindow):
@@ -160,7 +167,7 @@ class SubmitPace:
             return
         if doubt.taken_at is not None and in_flight > doubt.level + max(2, doubt.level // 4):
             # Far more than the alleged limit render by now.
-            self._was_haste(doubt, doubt.taken_at, in_flight)
+            self._was_haste(doubt, doubt.taken_at, now, in_flight)
             return
         doubt.level = min(doubt.level, in_flight)
         doubt.taken_at = None
@@ -175,7 +182,8 @@ class SubmitPace:
 
     def clip_ended(self, now: float) -> None:
         """A clip rendered to its end, so there is room again where room was what lacked."""
-        if self._doubt and self._doubt.taken_at is not None:
+        doubt = self._doubt
+        if doubt and doubt.taken_at is not None and not self._goes_on(doubt, now):
             # It may have made the room that the submit found: so it was room that lacked.
             self._doubt, self._sure = None, True
         if self._refusals:

@@ -106,7 +106,7 @@ def test_one_limit_for_all_requests_holds_back_submits_and_polls() -> None:
 
 
 @pytest.mark.parametrize("seed", range(1, 5))
-@pytest.mark.parametrize(("per_minute", "ended_s"), [(300, 1600.0), (60, 2800.0)])
+@pytest.mark.parametrize(("per_minute", "ended_s"), [(300, 1450.0), (60, 1900.0)])
 def test_a_limit_of_all_requests_is_not_taken_for_one_of_clips(per_minute: int, ended_s: float, seed: int) -> None:
     limits = Limits(per_span=lambda _now: per_minute, span_s=60.0)
     night = simulate(log_normal(530.0, 0.25), clips=400, at_once=AdaptiveWindow(), limits=limits, seed=seed)

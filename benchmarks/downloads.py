@@ -16,7 +16,7 @@ from benchmarks.process import environ
 
 __all__ = ["Download", "measure_downloads"]
 
-TIMES = 5
+TIMES = 9
 _SERVER = """
 import sys
 from aiohttp import web

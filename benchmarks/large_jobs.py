@@ -69,15 +69,16 @@ def _measure_commands(job: Path) -> Iterator[tuple[str, Used]]:
     def submits() -> int:
         return log.read_text().count(SUBMIT) if log.exists() else 0
 
-    def start(base_url: str) -> Used:
+    def start(base_url: str, at_once: int) -> Used:
         before = submits()
-        run = pipeline_run(job, base_url, {**PLAIN, "submit.max_in_flight": AT_ONCE})
+        run = pipeline_run(job, base_url, {**PLAIN, "submit.max_in_flight": at_once})
         return timed(run, said, enough=lambda: submits() > before)
 
     yield "`check`", timed(pipeline_command("check", job), said)
     with Emulator(job.with_name("emulator"), PLAN) as emulator:
-        yield "first start of `run`", start(emulator.base_url)
-        yield "a later start of `run`", start(emulator.base_url)
+        yield "first start of `run`", start(emulator.base_url, AT_ONCE)
+        # The first may have filled its window before it was stopped, and no clip ends: this one has room in any case.
+        yield "a later start of `run`", start(emulator.base_url, 2 * AT_ONCE)
     yield "`status`", timed(pipeline_command("status", job), said)
 
 

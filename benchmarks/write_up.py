@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.downloads import Download
+from benchmarks.downloads import TIMES, Download
 from benchmarks.large_jobs import RENDER_S, SPREAD, Crowd, Step
 from benchmarks.nights import Nights
 from benchmarks.race import CLIENTS, Race, Result
@@ -73,7 +73,7 @@ def _downloads(downloads: Sequence[Download]) -> str:
     lines = [
         "### Downloads",
         "",
-        "From a server on loopback to the disk, not flushed; the best of five tries, taken in turn.",
+        f"From a server on loopback to the disk, not flushed; the best of {TIMES} tries, taken in turn.",
         "",
         "| files | client | MB/s | CPU s a GB |",
         "| --- | --- | ---: | ---: |",

@@ -105,15 +105,18 @@ class RequestRate:
                 self._next_at = min(self._next_at, now)  # the trial is over: now the pause decides
             self._refusals += 1
             self._learn(now)
-        opens_at = min(now + self.backoff.wait_s(self._refusals), self._opens_at(now))
-        self._closed_until = max(self._closed_until, opens_at if retry_after_s is None else now + retry_after_s)
+        if retry_after_s is None:
+            opens_at = min(now + self.backoff.wait_s(self._refusals), self._opens_at(now))
+        else:
+            opens_at = now + retry_after_s
+        self._closed_until = max(self._closed_until, opens_at)
 
     def _opens_at(self, now: float) -> float:
         """When a limit lets one through at the latest: once its span has passed since the first request that it counted.
 
         Its span is not known, so there are some such times; the next of them, or inf.
         """
-        opens_at = [min(self._counted(span_s), default=math.inf) + span_s for span_s in SPANS_S]
+        opens_at = [next(self._within(span_s, self._first_refused_at), math.inf) + span_s for span_s in SPANS_S]
         return min((at for at in opens_at if at > now), default=math.inf)
 
     def _grow(self, now: float) -> None:
@@ -143,21 +146,25 @@ class RequestRate:
         """Whether a known limit is in use to the full, so that a refusal is likely to be its."""
         if self.learned_per_s == math.inf:
             return False
-        return any(self._count(now, span_s) >= 0.8 * self.learned_per_s * span_s for span_s in SPANS_S[1:])
+        return any(self._count(span_s, now) >= 0.8 * self.learned_per_s * span_s for span_s in SPANS_S[1:])
 
     def overrun(self, at: float, now: float) -> None:
         """What was refused at that time was too many requests, as the one that was taken now shows.
 
         The limit's span can't be longer than from the first of these requests until now.
         """
-        span_s = min(SPANS_S[-1], now - min((one for one in self._answered if one > at - SPANS_S[-1]), default=at))
-        count = sum(1 for one in self._answered if at - span_s < one <= at)
+        span_s = min(SPANS_S[-1], now - next(self._within(SPANS_S[-1], at), at))
+        count = self._count(span_s, at)
         if count >= MEANINGFUL:
             self.learned_per_s = min(self.learned_per_s, SHARE * count / max(1.0, span_s))
             self._searching, self._span_s, self._refused_at = True, max(1.0, span_s), now
 
-    def _count(self, now: float, span_s: float) -> int:
-        return sum(1 for at in self._answered if at > now - span_s)
+    def _within(self, span_s: float, until: float) -> Iterator[float]:
+        """When requests were answered that a limit of this span counts at a time, the first of them first."""
+        return (at for at in self._answered if until - span_s < at <= until)
+
+    def _count(self, span_s: float, until: float) -> int:
+        return sum(1 for _ in self._within(span_s, until))
 
     def _learn(self, now: float) -> None:
         """Lower the rate to what was answered over the limit's span, as far as that is known."""
@@ -169,19 +176,12 @@ class RequestRate:
             if self._refusals == 1:
                 # The span may be longer than was thought, but the limit is no lower than what was answered over any.
                 spans = [span for span in SPANS_S if span >= self._span_s] or [SPANS_S[-1]]
-                measured = SHARE * max(self._before_refusal(span) / span for span in spans)
+                measured = SHARE * max(self._count(span, self._first_refused_at) / span for span in spans)
                 self.learned_per_s = min(RARELY * self.learned_per_s, max(HARDLY * self.learned_per_s, measured))
                 self._searching = False
             return
         span_s = next((span for span in SPANS_S if span > paused_s), SPANS_S[-1])
-        count = self._before_refusal(span_s)
+        count = self._count(span_s, self._first_refused_at)
         if count >= MEANINGFUL:
             self.learned_per_s = min(self.learned_per_s, SHARE * count / span_s)
             self._searching, self._span_s = True, span_s
-
-    def _before_refusal(self, span_s: float) -> int:
-        return sum(1 for _ in self._counted(span_s))
-
-    def _counted(self, span_s: float) -> Iterator[float]:
-        """When requests were answered that a limit of this span counted as it refused the first one."""
-        return (at for at in self._answered if 0 <= self._first_refused_at - at < span_s)

@@ -65,7 +65,9 @@ def test_a_limit_that_changes_is_followed_within_a_minute(before: int, after: in
         shares.append(night.used_share(150 + MINUTE, min(night.accepted_at[-1], 150 + 2 * MINUTE)))
         assert sum(150 <= at < 150 + MINUTE for at in night.refused_at) <= 25
     assert mean(shares) > 0.94
-    assert min(shares) > 0.9
+    worst, *others = sorted(shares)
+    assert worst > 0.9
+    assert min(others) > 0.93
 
 
 def test_submits_that_are_refused_together_at_the_top_do_not_shrink_the_window() -> None:

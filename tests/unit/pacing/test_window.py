@@ -119,7 +119,7 @@ def test_a_given_number_stays() -> None:
     assert isinstance(window_for("auto"), AdaptiveWindow)
 
 
-@pytest.mark.parametrize(("limit", "clips"), [(20, (100, 155)), (1000, (400, 455))])
+@pytest.mark.parametrize(("limit", "clips"), [(20, (100, 145)), (1000, (400, 425))])
 def test_a_handful_that_is_refused_silences_the_search_for_as_long_as_clips_are_many(
     limit: int, clips: tuple[int, int]
 ) -> None:

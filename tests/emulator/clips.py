@@ -29,6 +29,9 @@ KEEP_BYTES = 64_000_000
 QUICK_BYTES = 200_000
 HTML_PAGE = b"<!doctype html><html><head><title>Error</title></head><body><h1>Please try again later</h1></body></html>"
 
+GRAIN_BYTES = 65_521
+"""Padding repeats after so many bytes, a prime: pieces of a file in each other's place don't look right."""
+
 
 def default_folder() -> Path:
     """A folder for the shared parts of clips, which all emulators of this user may use."""
@@ -206,7 +209,8 @@ def _hum(stream: AudioStream, seconds: float) -> Iterator[list[av.Packet[AudioSt
 def free_box(identity: str, pad_bytes: int) -> bytes:
     """A box that players skip: the generation's id and padding that depends on the id alone."""
     name = identity.encode() + b"\0"
-    pad = hashlib.shake_128(name).digest(max(0, pad_bytes))
+    grain = hashlib.shake_128(name).digest(min(max(0, pad_bytes), GRAIN_BYTES))
+    pad = (grain * -(-pad_bytes // GRAIN_BYTES))[:pad_bytes] if grain else b""
     return struct.pack(">I4s", 8 + len(name) + len(pad), b"free") + name + pad
 
 

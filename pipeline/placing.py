@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import DiskFull
+from pipeline.uncached import write_all
 
-__all__ = ["Finished", "create_new", "flush", "keep_room", "put_all_in_place", "put_in_place", "write_whole"]
+__all__ = [
+    "Finished", "create_new", "flush", "keep_room", "put_all_in_place", "put_in_place", "write_new", "write_whole",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,24 @@ def create_new(path: Path) -> int:
     return os.open(path, flags, 0o666)
 
 
+def write_new(path: Path, content: bytes) -> int:
+    """A new file (see `create_new`) with a content, not flushed yet.
+
+    Returns:
+        Its descriptor.
+
+    Raises:
+        OSError: the disk.
+    """
+    descriptor = create_new(path)
+    try:
+        write_all(descriptor, content)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write what can be made again: readers see the old file or the new one, and a failed one leaves nothing behind.
 
@@ -138,12 +159,4 @@ def keep_room(folder: Path, size_bytes: int) -> None:
 def _open_written(file: Finished) -> int:
     if file.content is None:
         return os.open(file.part, os.O_RDONLY)
-    descriptor = create_new(file.part)
-    try:
-        rest = memoryview(file.content)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+    return write_new(file.part, file.content)

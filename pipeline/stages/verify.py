@@ -15,7 +15,7 @@ from pipeline.media import ClipFacts, check_clip
 from pipeline.media.clips import look_at_clip
 from pipeline.media.files import sha256_of
 from pipeline.models import Model
-from pipeline.placing import Finished, create_new, keep_room, put_all_in_place
+from pipeline.placing import Finished, keep_room, put_all_in_place, write_new
 from pipeline.stages.digests import mismatch
 from pipeline.stages.fetch import Fetched
 from pipeline.stages.together import Together
@@ -156,8 +156,7 @@ class Verifier:
     def _write(self, arrival: Arrival) -> None:
         content = arrival.fetched.content or b""
         keep_room(self._out, self._reserved_bytes + len(content))
-        with open(create_new(arrival.part), "wb") as file:
-            file.write(content)
+        os.close(write_new(arrival.part, content))
 
 
 def refused_path(part: Path) -> Path:

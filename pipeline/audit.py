@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, closing
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.api import ApiClient, LogEntry
+from pipeline.api import ApiClient, LogEntry, LogPage
 from pipeline.api.books import Charge
 from pipeline.api.ids import client_request_id_prefix, generation_ids_to_try
+from pipeline.api.usage_log import walk_log, windows_since
 from pipeline.clip import IN_FLIGHT, Status
 from pipeline.errors import ConfigError, NotSent, RequestFailed, ServerTrouble, Throttled, UsageError
 from pipeline.job import Job
@@ -24,7 +26,8 @@ __all__ = ["Attempt", "Audit", "Finding", "audit_job", "compare"]
 
 TRIES = 5
 WAIT_S = 2.0
-LOG_SPAN = timedelta(days=90)
+CLOCKS_APART_S = 7200.0
+"""By how much this machine's clock and the provider's may disagree."""
 
 _T = TypeVar("_T")
 
@@ -62,6 +65,7 @@ class Audit:
         findings: what is off.
         charged_usd, expected_usd: of this job's charged submits: by the ledger, and by the state file.
         charged, uncharged: submits that were charged; clips that are complete and not charged (yet).
+        rendered_again: charged submits beyond the first of a row, which the user asked for.
         other_charges: charges of the account that are none of this job's.
     """
 
@@ -128,8 +132,8 @@ def _judge(audit: Audit, attempts: Mapping[str, Attempt], billed: Mapping[str, l
         audit.charged_usd += usd
         audit.expected_usd += attempt.expected_usd
         paid_by_row.setdefault(attempt.row, []).append(attempt)
-        if sum(line.usd > 0 for line in lines) > 1:
-            message = f"{attempt.generation_id} was charged {len(lines)} times: ask the provider to give it back"
+        if (times := sum(line.usd > 0 for line in lines)) > 1:
+            message = f"{attempt.generation_id} was charged {times} times: ask the provider to give it back"
             audit.findings.append(Finding("charged_twice", attempt.row, usd, message))
         elif abs(usd - attempt.expected_usd) > max(0.01, 0.05 * attempt.expected_usd):
             message = (
@@ -170,7 +174,7 @@ async def audit_job(job: Job, api_key: str) -> Audit:
             f"{job.state_path} isn't there: there is nothing to audit yet, start the job with `avatar-batch run`"
         )
     with closing(connect_reader(job.state_path)) as db:
-        attempts, first, tag = _attempts(db, job.out)
+        attempts, first_at, tag = _attempts(db, job.out)
     async with AsyncExitStack() as stack:
         base_url = job.settings.api.url
         if job.settings.api.provider == "local":
@@ -179,30 +183,30 @@ async def audit_job(job: Job, api_key: str) -> Audit:
         elif not api_key:
             raise ConfigError("no API key: set AIMLAPI_API_KEY to the key that the job was run with")
         api = await stack.enter_async_context(ApiClient(base_url, api_key, job.settings.api.timeout_s))
-        charges = await _charges(api, first)
+        charges = await _charges(api, datetime.fromtimestamp(first_at - CLOCKS_APART_S, UTC))
         log: dict[str, LogEntry] = {}
         for model in sorted({attempt.model for attempt in attempts}):
-            log |= await _log(api, model, first)
+            log |= await _log(api, model, first_at)
     return compare(attempts, charges, log, tag=tag)
 
 
-def _attempts(db: sqlite3.Connection, out: Path) -> tuple[list[Attempt], datetime, str]:
+def _attempts(db: sqlite3.Connection, out: Path) -> tuple[list[Attempt], float, str]:
     sql = (
         "SELECT clips.id, status, attempts.model, fate, client_request_id, coalesce(generation_id, ''), "
         "coalesce(cost_usd, reserved_usd), clips.attempt = n, clip_output, submitted_at "
         "FROM attempts JOIN clips USING (seq) ORDER BY n"
     )
     attempts = []
-    first = datetime.now(UTC).timestamp()
+    first_at = time.time()
     for row in db.execute(sql):
         values = list(row[:9])
         values[1] = Status(row[1])
         values[7] = bool(row[7])
         values[8] = out / row[8] if row[8] is not None else None
         attempts.append(Attempt(*values))
-        first = min(first, row[9])
+        first_at = min(first_at, row[9])
     (tag,) = db.execute("SELECT value FROM job WHERE name = 'tag'").fetchone()
-    return attempts, datetime.fromtimestamp(first, UTC) - timedelta(hours=2), tag
+    return attempts, first_at, tag
 
 
 async def _charges(api: ApiClient, since: datetime) -> list[Charge]:
@@ -217,24 +221,14 @@ async def _charges(api: ApiClient, since: datetime) -> list[Charge]:
         cursor = page.cursor
 
 
-async def _log(api: ApiClient, model: str, since: datetime) -> dict[str, LogEntry]:
-    """The usage log by client request id, over as many spans as it takes."""
-    found: dict[str, LogEntry] = {}
-    end = datetime.now(UTC) + timedelta(hours=2)
-    while end > since:
-        start = max(since, end - LOG_SPAN)
-        window = {"start": _iso(start), "end": _iso(end)}
-        offset = 0
-        while True:
-            page = await _patiently(
-                lambda offset=offset, window=window: api.usage_log(window, model=model, offset=offset)  # type: ignore[misc]
-            )
-            found |= {entry.client_request_id: entry for entry in page.entries if entry.client_request_id}
-            offset += len(page.entries)
-            if not page.has_more or not page.entries:
-                break
-        end = start
-    return found
+async def _log(api: ApiClient, model: str, first_at: float) -> dict[str, LogEntry]:
+    """The usage log by client request id."""
+
+    def ask(window: Mapping[str, str], offset: int) -> Awaitable[LogPage]:
+        return _patiently(lambda: api.usage_log(window, model=model, offset=offset))
+
+    pages = walk_log(ask, windows_since(first_at, time.time()))
+    return {entry.client_request_id: entry async for page in pages for entry in page.entries if entry.client_request_id}
 
 
 async def _patiently(ask: Callable[[], Awaitable[_T]]) -> _T:
@@ -257,7 +251,3 @@ def _time(text: str) -> datetime | None:
     except ValueError:
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -119,18 +119,18 @@ class ApiClient:
         url = None if generation.url and self._without_key(generation.url) != generation.url else generation.url
         return replace(generation, url=url, error=words, status=self._without_key(generation.status))
 
-    async def usage_log(self, window: Mapping[str, str], *, model: str, offset: int, limit: int = 100) -> books.LogPage:
+    async def usage_log(self, window: Mapping[str, str], *, model: str, offset: int) -> books.LogPage:
         """A page of the usage log, newest first.
 
         Args:
             window: ``period``, or ``start`` and ``end`` (ISO 8601).
             model: the log's filter.
-            offset, limit: the page; at most 100 lines.
+            offset: where the page begins; it has at most 100 lines.
 
         Raises:
             NotSent, ServerTrouble, Throttled, KeyRefused, OutOfCredits.
         """
-        query = {**window, "model": model, "limit": str(limit), "offset": str(offset)}
+        query = {**window, "model": model, "limit": "100", "offset": str(offset)}
         return self._deciphered(books.decipher_log_page, await self._ask(books.LOGS_PATH, query))
 
     async def balance_usd(self) -> float | None:

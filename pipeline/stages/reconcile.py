@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
-from pipeline.api import LogEntry
+from pipeline.api import LogEntry, LogPage
+from pipeline.api.usage_log import walk_log, windows_since
 from pipeline.clip import Clip, Failure, FailureCode, Status
 from pipeline.errors import (
     DiskFull,
@@ -28,9 +29,6 @@ PAGE_GAP_S = 0.4
 
 OWN_PATIENCE_S = 60.0
 """How long each run looks for a submit, however old it is said to be."""
-
-PERIOD_REACH = timedelta(hours=20)
-"""A submit of this age is surely within ``period=24h``, which the server counts by its own clock."""
 
 
 @dataclass(slots=True)
@@ -111,19 +109,21 @@ class ReconcileStage:
                     await self._give_up(item)
 
     async def _walk(self, model: str, wanted: dict[str, _Lost]) -> dict[str, LogEntry]:
-        """Read the log page by page until everything wanted is found, or to its end."""
+        """Read the log until everything wanted is found, or back to the first of it."""
         found: dict[str, LogEntry] = {}
-        offset = 0
-        window = _window(item.clip.submitted_at for item in wanted.values())
-        while True:
+
+        async def ask(window: Mapping[str, str], offset: int) -> LogPage:
             await asyncio.sleep(max(0.0, self._next_request - self._context.now()))
             self._next_request = self._context.now() + PAGE_GAP_S
-            page = await self._context.api.usage_log(window, model=model, offset=offset)
-            found |= {entry.client_request_id: entry for entry in page.entries if entry.client_request_id in wanted}
-            # New lines push older ones to later pages meanwhile: seen twice perhaps, but never missed.
-            offset += len(page.entries)
-            if not page.has_more or not page.entries or len(found) == len(wanted):
-                return found
+            return await self._context.api.usage_log(window, model=model, offset=offset)
+
+        windows = windows_since(min(item.clip.submitted_at for item in wanted.values()), time.time())
+        async with aclosing(walk_log(ask, windows)) as pages:
+            async for page in pages:
+                found |= {one.client_request_id: one for one in page.entries if one.client_request_id in wanted}
+                if len(found) == len(wanted):
+                    break
+        return found
 
     async def _settle(self, item: _Lost, entry: LogEntry) -> None:
         context, clip = self._context, item.clip
@@ -161,18 +161,3 @@ class ReconcileStage:
     def _gone(self, clip: Clip) -> None:
         del self._lost[clip.client_request_id]
         self._context.room.set()
-
-
-def _window(submitted: Iterable[float]) -> dict[str, str]:
-    """The span of the log that holds these submits, with room for clocks that disagree."""
-    times = [datetime.fromtimestamp(at, UTC) for at in submitted]
-    now = datetime.now(UTC)
-    if now - min(times) < PERIOD_REACH:
-        return {"period": "24h"}
-    start = min(times) - timedelta(hours=2)
-    end = min(now + timedelta(hours=2), start + timedelta(days=90))
-    return {"start": _iso(start), "end": _iso(end)}
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -20,7 +20,7 @@ def test_a_jump_within_a_run_changes_nothing(emu: Emulator, nights: Nights, days
     night.assert_paid_once(generations=3)
 
 
-@pytest.mark.parametrize("days", [1, -1, 3, -3])
+@pytest.mark.parametrize("days", [1, -1, 3, -3, -400])
 def test_a_submit_lost_under_a_wrong_clock_is_found_under_the_right_one(
     emu: Emulator, nights: Nights, days: int
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -25,7 +26,13 @@ class Goal:
 
     def is_ahead(self, state: StateFile) -> bool:
         """Whether there is anything to do, before the stages start."""
-        return state.in_flight > 0 or self._pending(state.counts[Status.PENDING])
+        return state.in_flight > 0 or self.is_to_submit(state.counts)
+
+    def is_to_submit(self, counts: Mapping[Status, int]) -> bool:
+        """Whether rows are left to submit, among those that this run is for."""
+        if not counts[Status.PENDING] or not self.wishes.only:
+            return counts[Status.PENDING] > 0
+        return self._any("status = 'pending'")
 
     def is_reached(self, context: RunContext) -> bool:
         """Whether the stages have nothing left to do, or nothing that they still could."""
@@ -35,7 +42,7 @@ class Goal:
             waiting += counts[Status.SUBMITTING]
         if waiting or context.airborne:
             return False
-        return context.submitting_over.is_set() or not self._pending(counts[Status.PENDING])
+        return context.submitting_over.is_set() or not self.is_to_submit(counts)
 
     def exit_code(self, *, interrupted: bool, reason: StopRun | None) -> ExitCode:
         """How the run ended, as the rows stand now."""
@@ -46,12 +53,6 @@ class Goal:
         if reason is not None and self._any("status NOT IN ('done', 'failed', 'unconfirmed')"):
             return ExitCode.STOPPED_EARLY
         return ExitCode.FAILED_ROWS
-
-    def _pending(self, all_pending: int) -> bool:
-        """Whether rows are left to submit, among those that this run is for."""
-        if not all_pending or not self.wishes.only:
-            return all_pending > 0
-        return self._any("status = 'pending'")
 
     def _any(self, condition: str) -> bool:
         only = self.wishes.only

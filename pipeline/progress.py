@@ -50,11 +50,17 @@ _TOLD_VERBOSE = {
     "unreachable": "the API can't be reached: {message}",
     "server_trouble": "the server is in trouble: {message}",
     "poll_trouble": "a poll got no answer: {message}",
+    "not_made": "{message}: it is sent again",
+    "resubmit_unconfirmed": "not in the usage log: sent again, as asked",
     "marked": "looks wrong: {marks}",
+    "not_looked_at": "could not be looked at: {message}",
+    "inspection_over": "no more clips are looked at: {message}",
     "noted": "the renderer says: {notes}",
     "completed": "rendered in {render_s} s, downloading",
     "download_broken": "download broke at {bytes} bytes: {message}",
     "link_expired": "the link is no good: {message}",
+    "relinking": "asking for a fresh link",
+    "refused_file": "refused: the file {message}",
     "done": "done: {output}",
 }
 
@@ -118,9 +124,11 @@ class Progress(RunWatcher):
         if not self._ask or not (sys.stdin.isatty() and self._stream.isatty()):
             return True
         balance = "" if quote.balance_usd is None else f" (the account holds {quote.balance_usd:.2f})"
+        unknown = f", and what {quote.unknown_length} of unknown length cost," if quote.unknown_length else ""
+        words = f"Spend about {quote.estimated_usd:.2f} USD on {quote.rows} clips{unknown}{balance}?"
         before = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio's own would wait for the answer
         try:
-            return click.confirm(f"Spend about {quote.estimated_usd:.2f} USD on {quote.rows} clips{balance}?", err=True)
+            return click.confirm(words, err=True)
         except click.Abort:
             raise KeyboardInterrupt from None
         finally:

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 from pipeline.api import ApiClient
 from pipeline.budget import Budget
-from pipeline.clip import Status
 from pipeline.errors import (
     ConfigError,
     KeyRefused,
@@ -178,9 +177,9 @@ async def _render(
         events.emit("start", job=job.name, base_url=base_url, rows={str(k): v for k, v in state.counts.items() if v})
         if opened.changed_total:
             events.emit("inputs_changed", rows=opened.changed_total, first=list(opened.changed))
-        if job.settings.api.provider == "aimlapi" and state.counts[Status.PENDING]:
+        if job.settings.api.provider == "aimlapi" and goal.is_to_submit(state.counts):
             try:
-                await _quote(context, watcher)
+                await _quote(context, wishes, watcher)
             except (KeyRefused, OutOfCredits) as reason:
                 context.stop_submitting(reason)
         watcher.started(context)
@@ -193,7 +192,7 @@ async def _render(
         return interrupt.is_set(), context.stop_reason
 
 
-async def _quote(context: RunContext, watcher: RunWatcher) -> None:
+async def _quote(context: RunContext, wishes: Wishes, watcher: RunWatcher) -> None:
     """Say what the run is about to spend, and whether the account can pay for it; then ask."""
     balance_usd = None
     try:
@@ -203,7 +202,8 @@ async def _quote(context: RunContext, watcher: RunWatcher) -> None:
             words = str(error) or f"no answer within {BALANCE_TIMEOUT_S:g} s"
             context.tell("no_quote", message=words)
             context.unanswered(words)
-    quote = Quote(*context.state.pending_estimate(), balance_usd)
+    pending = context.state.pending_estimate(only=wishes.only)
+    quote = Quote(pending.rows, pending.usd, pending.unknown_length, balance_usd)
     context.tell("quote", rows=quote.rows, estimated_usd=round(quote.estimated_usd, 4), balance_usd=balance_usd)
     if quote.shortfall_usd:
         context.tell("balance_low", balance_usd=balance_usd, estimated_usd=round(quote.estimated_usd, 2))

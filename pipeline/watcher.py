@@ -18,16 +18,18 @@ class Quote:
 
     Attributes:
         rows, estimated_usd: of the rows that it will submit.
+        unknown_length: how many of these have a voice of unknown length, and so add nothing to the estimate.
         balance_usd: of the account; None where the API did not tell.
     """
 
     rows: int
     estimated_usd: float
+    unknown_length: int
     balance_usd: float | None
 
     @property
     def shortfall_usd(self) -> float:
-        """What the account lacks for the whole job, as far as is known."""
+        """What the account lacks for these rows, as far as is known."""
         return 0.0 if self.balance_usd is None else max(0.0, self.estimated_usd - self.balance_usd)
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from pipeline.state.rows import counts_by_status, read_clips, reserved_usd
 from pipeline.state.schema import connect, connect_reader
 from pipeline.state.writer import Writer
 
-__all__ = ["Arrivals", "Inbox", "StateFile"]
+__all__ = ["Arrivals", "Inbox", "PendingEstimate", "StateFile"]
 
 _T = TypeVar("_T")
 
@@ -86,6 +86,15 @@ class Inbox:
         await self._arrivals.wait()
 
 
+@dataclass(frozen=True, slots=True)
+class PendingEstimate:
+    """Rows that are pending: how many, what those of known length should cost, how many are of unknown length."""
+
+    rows: int
+    usd: float
+    unknown_length: int
+
+
 class StateFile:
     """An open state file. One process at a time has it (the lock on OUT sees to that).
 
@@ -123,8 +132,7 @@ class StateFile:
             where += " AND NOT clips.dropped"
         if status is Status.DONE:
             where += f" AND {UNSEEN}"
-        if only:
-            where += f" AND clips.id IN ({', '.join('?' * len(only))})"
+        where += _among(only)
 
         def read(after: int, limit: int) -> Sequence[Clip]:
             return read_clips(self._reader, f"{where} ORDER BY clips.moved LIMIT ?", (after, *only, limit))
@@ -139,12 +147,13 @@ class StateFile:
         """What the job has spent or may have spent."""
         return reserved_usd(self._reader)
 
-    def pending_estimate(self) -> tuple[int, float]:
-        """How many rows are pending, and what they are expected to cost in USD."""
-        rows, usd = self._reader.execute(
-            "SELECT count(*), total(estimated_usd) FROM clips WHERE status = 'pending' AND NOT dropped"
-        ).fetchone()
-        return int(rows), float(usd)
+    def pending_estimate(self, *, only: Sequence[str] = ()) -> PendingEstimate:
+        """What is about to be submitted, among the rows named if any are."""
+        sql = (
+            "SELECT count(*), total(estimated_usd), count(*) - count(estimated_usd) FROM clips "
+            "WHERE status = 'pending' AND NOT dropped" + _among(only)
+        )
+        return PendingEstimate(*self._reader.execute(sql, tuple(only)).fetchone())
 
     @property
     def in_flight(self) -> int:
@@ -232,3 +241,8 @@ class StateFile:
         # A row that left the manifest counts while it is in flight and no longer.
         self.counts[new] += not set_aside or new in IN_FLIGHT
         self.changed.set()
+
+
+def _among(ids: Sequence[str]) -> str:
+    """The condition that a row is one of these, where there are any."""
+    return f" AND clips.id IN ({', '.join('?' * len(ids))})" if ids else ""

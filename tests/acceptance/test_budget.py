@@ -58,3 +58,14 @@ def test_an_unconfirmed_submit_holds_its_money_back(emu: Emulator, nights: Night
     assert night.run("run", "--budget", "0.5").code == 3
     assert billed(night) <= 0.5
     assert len(night.generations()) == 2
+
+
+def test_what_is_about_to_be_spent_is_told_of_the_rows_that_are_asked_for(emu: Emulator, nights: Nights) -> None:
+    night = nights(emu, 4)
+
+    assert night.run("run", "--only", "r1", "--only", "r2").code == 0
+    assert night.run("run", "--only", "r1").code == 0  # it is done: nothing is about to be spent
+    assert night.run().code == 0
+
+    quotes = [(line["rows"], line["estimated_usd"]) for line in night.log() if line["action"] == "quote"]
+    assert quotes == [(2, round(2 * ROW_USD, 4)), (2, round(2 * ROW_USD, 4))]

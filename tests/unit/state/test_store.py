@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.clip import Status
 from pipeline.state import StateFile
+from pipeline.state.store import PendingEstimate
 from tests.unit.making import rows_named
 from tests.unit.state.conftest import bring, clip_of, take
 
@@ -118,8 +119,8 @@ async def test_whoever_watches_hears_of_every_move(state: StateFile) -> None:
 async def test_what_is_pending_is_estimated(state: StateFile) -> None:
     await bring(state, "one", Status.SUBMITTING)
 
-    rows, usd = state.pending_estimate()
-    assert (rows, usd) == (2, 1.2)
+    assert state.pending_estimate() == PendingEstimate(rows=2, usd=1.2, unknown_length=0)
+    assert state.pending_estimate(only=["two", "one"]) == PendingEstimate(rows=1, usd=0.6, unknown_length=0)
 
 
 async def test_a_row_s_own_voice_holds_until_it_is_sent_and_then_that_of_the_submit(path: Path) -> None:

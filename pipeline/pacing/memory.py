@@ -24,6 +24,10 @@ CACHE_VARIABLE = "AVATAR_BATCH_CACHE_DIR"
 """The folder to use instead of the user's cache; empty: nothing is kept."""
 
 VERSION = 1
+SLOWEST_PER_S = 1 / 600
+"""A rate below is no limit of an API that renders clips but a night of trouble, or nonsense."""
+QUICKEST_S, LONGEST_S = 0.01, 30 * 86_400.0
+"""Render times that can be."""
 KEPT = 48
 """Render times that are kept: enough to start from, few enough to be outweighed by a night that is different."""
 
@@ -59,7 +63,7 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def observations(self) -> tuple[Observation, ...]:
         """The render times, for an estimate to start from."""
-        return tuple(Observation(*one) for one in self.render_times if 0 <= one[0] < one[1])
+        return tuple(Observation(*one) for one in self.render_times if _is_possible(*one))
 
 
 class Memory:
@@ -83,7 +87,8 @@ class Memory:
         except (OSError, ValueError):
             return Learned()
         sound = learned.version == VERSION and (learned.clips_at_once or 1) > 0
-        sound = sound and all((rate or 1.0) > 0 for rate in (learned.requests_per_s, learned.submits_per_s))
+        rates = (learned.requests_per_s, learned.submits_per_s)
+        sound = sound and all(rate is None or rate >= SLOWEST_PER_S for rate in rates)
         return learned if sound else Learned()
 
     def keep(self, model: str, learned: Learned) -> None:
@@ -99,6 +104,10 @@ class Memory:
         # A digest, since neither is a file's name; the key has no part in it.
         digest = hashlib.blake2b(f"{self._base_url}\n{model}".encode(), digest_size=12).hexdigest()
         return folder / f"pace-{digest}.json"
+
+
+def _is_possible(after_s: float, by_s: float, voice_s: float) -> bool:
+    return 0 <= after_s < by_s and QUICKEST_S <= by_s <= LONGEST_S and 0 <= voice_s <= LONGEST_S
 
 
 def cache_folder(environ: Mapping[str, str], platform: str = sys.platform) -> Path | None:

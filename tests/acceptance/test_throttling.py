@@ -60,6 +60,21 @@ def test_the_next_night_starts_where_this_one_ended(own_emu: Emulator, nights: N
     assert len(learned["render_times"]) >= 9
 
 
+def test_the_next_night_keeps_to_a_rate_that_this_one_found(own_emu: Emulator, nights: Nights, tmp_path: Path) -> None:
+    own_emu.set_plan(Plan(render_s=0.3))
+    first, second = (nights(own_emu, rows, poll__interval_s=0.1) for rows in (2, 16))
+    first.cache = second.cache = str(tmp_path / "cache")
+    assert first.run().code == 0
+    (kept,) = (tmp_path / "cache").iterdir()
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | {"requests_per_s": 8.0}))
+
+    ended = second.run()
+
+    assert ended.code == 0, ended.text
+    second.assert_paid_once(generations=16)
+    assert 8.0 <= json.loads(kept.read_text())["requests_per_s"] < 12.0
+
+
 def test_clips_whose_submit_took_long_teach_as_well(own_emu: Emulator, nights: Nights, tmp_path: Path) -> None:
     own_emu.set_plan(Plan(instant=True, rules=[Rule("submit", Action("slow", seconds=0.3))]))
     night = nights(own_emu, 3, poll__strategy="adaptive", poll__interval_s=0.05)

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.pacing import AdaptiveWindow, Backoff, SubmitPace, poll_plan_for
 from pipeline.pacing.memory import CACHE_VARIABLE, Learned, Memory, cache_folder
+from pipeline.pacing.render_times import Observation
 
 LEARNED = Learned(clips_at_once=24, requests_per_s=5.0, render_times=((500.0, 510.0, 6.0),))
 
@@ -39,6 +40,7 @@ def test_nothing_else_is_left_in_the_folder(tmp_path: Path) -> None:
         b'{"version": 99}',
         b'{"clips_at_once": -4}',
         b'{"requests_per_s": 0.0}',
+        b'{"clips_at_once": 4, "submits_per_s": 1e-9}',
         b"\xff\xfe",
         b'{"version": "x"}',
     ],
@@ -51,7 +53,9 @@ def test_a_broken_file_is_as_good_as_none(tmp_path: Path, content: bytes) -> Non
 
 
 def test_nonsense_among_the_render_times_is_left_out(tmp_path: Path) -> None:
-    assert Learned(render_times=((5.0, 4.0, 1.0), (-1.0, 1.0, 1.0), (1.0, 2.0, 1.0))).observations[0].after_s == 1.0
+    assert Learned(
+        render_times=((5.0, 4.0, 1.0), (-1.0, 1.0, 1.0), (0.0, 5e-324, 1.0), (0.0, 1e300, 1.0), (1.0, 2.0, 1.0))
+    ).observations == (Observation(1.0, 2.0, 1.0),)
 
 
 def test_a_folder_that_cannot_be_written_is_no_trouble(tmp_path: Path) -> None:

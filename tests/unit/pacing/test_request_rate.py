@@ -54,6 +54,17 @@ def test_a_rate_that_was_lifted_is_found_out() -> None:
     assert rate.per_s > 20
 
 
+@pytest.mark.parametrize(("limit", "span_s"), [(100, 60.0), (20, 10.0), (10, 1.0)])
+@pytest.mark.parametrize("begin_s", [0.0, 1e6])
+def test_a_rate_that_an_earlier_run_found_is_kept_to_and_tried_again(limit: int, span_s: float, begin_s: float) -> None:
+    rate = a_rate()
+    rate.learned_per_s = 0.8 * limit / span_s
+    answered, refused = drive(rate, limit, span_s, begin_s, begin_s + 1200.0)
+    assert answered > 0.8 * limit * 1200 / span_s
+    assert refused < 0.03 * answered
+    assert drive(rate, 10 * limit, span_s, begin_s + 1200.0, begin_s + 2100.0)[0] > 1.5 * limit * 900 / span_s
+
+
 def test_a_few_refusals_without_an_answer_measure_nothing() -> None:
     rate = a_rate()
     now = 0.0

@@ -35,10 +35,5 @@ class Budget:
         self.committed_usd += usd
 
     def release(self, usd: float) -> None:
-        """What was held back turned out not to be spent."""
+        """What was held back turned out not to be spent; below zero, that more was."""
         self.committed_usd -= usd
-
-    def settle(self, reserved_usd: float, cost_usd: float | None) -> None:
-        """The API said what it costs: that takes the place of the estimate."""
-        if cost_usd is not None:
-            self.committed_usd += cost_usd - reserved_usd

@@ -49,6 +49,7 @@ class ReconcileStage:
         self._context = context
         self._inbox = context.state.inbox(Status.SUBMITTING)
         self._lost: dict[str, _Lost] = {}
+        self._failed: dict[int, int] = {}
         self._next_request = 0.0
         self._key_refusals = 0
 
@@ -120,23 +121,41 @@ class ReconcileStage:
         windows = windows_since(min(item.clip.submitted_at for item in wanted.values()), time.time())
         async with aclosing(walk_log(ask, windows)) as pages:
             async for page in pages:
-                found |= {one.client_request_id: one for one in page.entries if one.client_request_id in wanted}
-                if len(found) == len(wanted):
+                for entry in page.entries:
+                    known = found.get(entry.client_request_id)
+                    # A submit may have more lines than one: what was made counts, not what failed beside it.
+                    if entry.client_request_id in wanted and (known is None or _tells(entry) > _tells(known)):
+                        found[entry.client_request_id] = entry
+                if len(found) == len(wanted) and all(entry.inference_id for entry in found.values()):
                     break
         return found
 
     async def _settle(self, item: _Lost, entry: LogEntry) -> None:
         context, clip = self._context, item.clip
-        if not entry.inference_id:
-            if entry.failed:
-                await context.state.take_back(clip, forget=False)
-                self._gone(clip)
-                context.tell("not_made", clip, message="the usage log says that the submit failed and was not billed")
-            return  # billed, but its id is not there yet: the next look may tell
-        # The log may write the id in another form than retrieve knows: the poll tries them.
-        await context.state.accept(clip, entry.inference_id, entry.cost_usd)
+        if entry.inference_id:
+            # The log may write the id in another form than retrieve knows: the poll tries them.
+            more_usd = await context.state.accept(clip, entry.inference_id, entry.cost_usd)
+            context.budget.release(-more_usd)
+            self._gone(clip)
+            context.tell("adopted", clip, generation_id=entry.inference_id, cost_usd=entry.cost_usd)
+        elif entry.failed:
+            await self._not_made(clip)
+        elif item.is_over(context.now(), context.settings.reconcile.wait_s):
+            words = "the usage log shows its submit, so it is paid for, but not its id: ask the provider for it"
+            await self._unconfirm(clip, f"{words}; a later run looks again")
+
+    async def _not_made(self, clip: Clip) -> None:
+        """The row goes back; what fails so again and again is given up, as it is where the API itself says so."""
+        context, words = self._context, "the usage log says that the submit failed and was not billed"
+        tries = self._failed[clip.seq] = self._failed.get(clip.seq, 0) + 1
+        if tries >= context.settings.retry.attempts:
+            failure = Failure(FailureCode.SERVER, f"{words} ({tries} tries): retry later")
+            context.budget.release(await context.state.fail(clip, failure, fate="refused"))
+            context.tell("failed", clip, code=failure.code, message=failure.message)
+        else:
+            context.budget.release(await context.state.take_back(clip, forget=False))
+            context.tell("not_made", clip, message=words)
         self._gone(clip)
-        context.tell("adopted", clip, generation_id=entry.inference_id, cost_usd=entry.cost_usd)
 
     async def _give_up(self, item: _Lost) -> None:
         context, clip = self._context, item.clip
@@ -145,11 +164,14 @@ class ReconcileStage:
             self._gone(clip)
             context.tell("resubmit_unconfirmed", clip)
             return
-        failure = Failure(
-            FailureCode.UNCONFIRMED,
+        await self._unconfirm(
+            clip,
             "its submit got no answer and the usage log does not show it, so it may be paid for: look at the provider's "
             "dashboard; a later run looks again, --resubmit-unconfirmed sends it again",
         )
+
+    async def _unconfirm(self, clip: Clip, words: str) -> None:
+        context, failure = self._context, Failure(FailureCode.UNCONFIRMED, words)
         await context.state.unconfirm(clip, failure)
         self._gone(clip)
         context.tell("unconfirmed", clip, code=failure.code, message=failure.message)
@@ -161,3 +183,8 @@ class ReconcileStage:
     def _gone(self, clip: Clip) -> None:
         del self._lost[clip.client_request_id]
         self._context.room.set()
+
+
+def _tells(entry: LogEntry) -> int:
+    """How much a line of the log tells: that a clip was made, that something was billed, or that it failed."""
+    return 2 if entry.inference_id else 0 if entry.failed else 1

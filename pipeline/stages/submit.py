@@ -130,8 +130,8 @@ class SubmitStage:
             return
         context.outage.answered()
         self._tries.pop(clip.seq, None)
-        await context.state.accept(clip, accepted.generation_id, accepted.cost_usd)
-        context.budget.settle(reserved_usd, accepted.cost_usd)
+        more_usd = await context.state.accept(clip, accepted.generation_id, accepted.cost_usd)
+        context.budget.release(-more_usd)
         # This clip is counted among those that render, and still among those in the air.
         context.pace.accepted(context.now(), self._busy() - 2, context.state.counts[Status.RENDERING] - 1)
         context.tell(

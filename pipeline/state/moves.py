@@ -76,18 +76,20 @@ def begin_submit(db: sqlite3.Connection, clip: Clip, client_request_id: str, res
     return attempt
 
 
-def take_back(db: sqlite3.Connection, clip: Clip, *, forget: bool, now: float) -> None:
-    """submitting → pending: the API surely made nothing.
+def take_back(db: sqlite3.Connection, clip: Clip, *, forget: bool, now: float) -> float:
+    """submitting → pending: the API surely made nothing. Returns what that frees.
 
     With ``forget`` not even a trace is kept: the request never left, or was told to come again later.
     """
+    freed_usd = _held_back_usd(db, clip.attempt)
     if not forget:
         _note_fate(db, clip.attempt, "refused", ended_at=now)
         _move(db, clip.seq, Status.SUBMITTING, Status.PENDING)
-        return
+        return freed_usd
     (previous,) = db.execute("SELECT max(n) FROM attempts WHERE seq = ? AND n < ?", (clip.seq, clip.attempt)).fetchone()
     _move(db, clip.seq, Status.SUBMITTING, Status.PENDING, attempt=previous, attempts=clip.attempts - 1)
     db.execute("DELETE FROM attempts WHERE n = ?", (clip.attempt,))
+    return freed_usd
 
 
 def lose(db: sqlite3.Connection, clip: Clip) -> None:
@@ -96,10 +98,15 @@ def lose(db: sqlite3.Connection, clip: Clip) -> None:
     _move(db, clip.seq, Status.SUBMITTING, Status.SUBMITTING)
 
 
-def accept(db: sqlite3.Connection, clip: Clip, generation_id: str, cost_usd: float | None, now: float) -> None:
-    """submitting → rendering: the generation's id, before anything else happens to it."""
+def accept(db: sqlite3.Connection, clip: Clip, generation_id: str, cost_usd: float | None, now: float) -> float:
+    """submitting → rendering: the generation's id, before anything else happens to it.
+
+    Returns by how much it costs more than was held back.
+    """
+    before_usd = _held_back_usd(db, clip.attempt)
     _note_fate(db, clip.attempt, "accepted", generation_id=generation_id, cost_usd=cost_usd, accepted_at=now)
     _move(db, clip.seq, Status.SUBMITTING, Status.RENDERING, error_code=None, error_message=None)
+    return _held_back_usd(db, clip.attempt) - before_usd
 
 
 def resubmit(db: sqlite3.Connection, clip: Clip) -> None:

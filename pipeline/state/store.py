@@ -172,17 +172,19 @@ class StateFile:
             client_request_id=client_request_id, video_url="", submitted_at=now, completed_at=0, part="",
         )  # fmt: skip
 
-    async def take_back(self, clip: Clip, *, forget: bool) -> None:
-        """submitting → pending: surely not made."""
-        await self._move(clip, Status.PENDING, lambda db: moves.take_back(db, clip, forget=forget, now=self._clock()))
+    async def take_back(self, clip: Clip, *, forget: bool) -> float:
+        """submitting → pending: surely not made; returns how many USD that frees."""
+        return await self._move(
+            clip, Status.PENDING, lambda db: moves.take_back(db, clip, forget=forget, now=self._clock())
+        )
 
     async def lose(self, clip: Clip) -> None:
         """submitting, its fate unknown from now on."""
         await self._move(clip, Status.SUBMITTING, lambda db: moves.lose(db, clip))
 
-    async def accept(self, clip: Clip, generation_id: str, cost_usd: float | None) -> None:
-        """submitting → rendering."""
-        await self._move(
+    async def accept(self, clip: Clip, generation_id: str, cost_usd: float | None) -> float:
+        """submitting → rendering; returns by how many USD it costs more than was held back."""
+        return await self._move(
             clip, Status.RENDERING, lambda db: moves.accept(db, clip, generation_id, cost_usd, self._clock())
         )
 

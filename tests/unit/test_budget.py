@@ -36,16 +36,6 @@ def test_what_was_not_spent_can_be_spent() -> None:
     assert budget.committed_usd == pytest.approx(0.9)
 
 
-@pytest.mark.parametrize(("cost", "committed"), [(None, 0.6), (0.5, 0.5), (0.9, 0.9), (0.0, 0.0)])
-def test_the_api_s_word_takes_the_place_of_the_estimate(cost: float | None, committed: float) -> None:
-    budget = Budget(max_usd=1.0, committed_usd=0.0)
-    budget.reserve(0.6)
-
-    budget.settle(0.6, cost)
-
-    assert budget.committed_usd == pytest.approx(committed)
-
-
 def test_without_a_limit_nothing_is_refused() -> None:
     budget = Budget(max_usd=None, committed_usd=5.0)
 

@@ -60,7 +60,6 @@ __all__ = [
 ]
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_]?)")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 
 
 def one_line(text: str, limit: int = 500) -> str:
@@ -150,7 +149,7 @@ class KeyRefused(StopRun):
 
 
 class OutOfCredits(StopRun):
-    """403: the account has no credits left, or the key's cap is reached."""
+    """402, 403: the account has no credits left, or the key's cap is reached."""
 
 
 class BudgetReached(StopRun):
@@ -182,12 +181,21 @@ class RequestFailed(AvatarBatchError):
     Attributes:
         request_id: the server's ``x-request-id``, where it sent one.
         retry_after_s: what the server asked to wait, where it did.
+        status: of its answer, where there was one.
     """
 
-    def __init__(self, message: str, *, request_id: str | None = None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        request_id: str | None = None,
+        retry_after_s: float | None = None,
+        status: int | None = None,
+    ) -> None:
         super().__init__(one_line(message))
         self.request_id = request_id
         self.retry_after_s = retry_after_s
+        self.status = status
 
 
 class NotSent(RequestFailed):
@@ -195,11 +203,11 @@ class NotSent(RequestFailed):
 
 
 class Throttled(RequestFailed):
-    """429."""
+    """429, or 425."""
 
 
 class ServerTrouble(RequestFailed):
-    """The server failed before it made anything (500, 503), or a harmless question got no answer."""
+    """Nothing was made: 500, 503, no such path, a request that was cut off; or a harmless question got no good answer."""
 
 
 class RowRefused(RequestFailed):

@@ -56,7 +56,7 @@ def decipher_log_page(status: int, headers: Mapping[str, str], body: bytes) -> L
     """A page of the usage log.
 
     Raises:
-        ServerTrouble, Throttled, KeyRefused, OutOfCredits: see the table of remedies.
+        ServerTrouble, Throttled, KeyRefused, OutOfCredits: see the tree in `pipeline.errors`.
     """
     answer = answer_to_question(status, headers, body)
     data, pagination = answer.get("data"), answer.get("pagination")
@@ -80,7 +80,7 @@ def decipher_charges(status: int, headers: Mapping[str, str], body: bytes) -> Ch
     """A page of the ledger. Its shape is the least documented of all, so several are understood.
 
     Raises:
-        ServerTrouble, Throttled, KeyRefused, OutOfCredits: see the table of remedies.
+        ServerTrouble, Throttled, KeyRefused, OutOfCredits: see the tree in `pipeline.errors`.
     """
     answer = answer_to_question(status, headers, body)
     data = next(

@@ -44,11 +44,16 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
 def answer_to_question(status: int, headers: Mapping[str, str], body: bytes) -> Mapping[str, Any]:
-    """A 2xx answer to a request that changes nothing; whatever is wrong with it, it can be asked again."""
+    """A 2xx answer to a request that changes nothing; whatever is wrong with it, it can be asked again.
+
+    Raises:
+        ServerTrouble, Throttled, KeyRefused, OutOfCredits: it is none.
+    """
     if 200 <= status < 300:
         answer = object_of(body)
         if not answer:
-            raise ServerTrouble(f"the answer can't be read: {excerpt(body)}", request_id=headers.get("x-request-id"))
+            words = f"the answer can't be read: {excerpt(body)}"
+            raise ServerTrouble(words, request_id=headers.get("x-request-id"), status=status)
         return answer
     message = message_of(status, body)
     if 400 <= status < 500:
@@ -57,7 +62,11 @@ def answer_to_question(status: int, headers: Mapping[str, str], body: bytes) -> 
 
 
 def raise_for_client_error(status: int, headers: Mapping[str, str], message: str) -> None:
-    """Raise what a 4xx means whatever was asked, if it has such a meaning."""
+    """Raise what a 4xx means whatever was asked, if it has such a meaning.
+
+    Raises:
+        KeyRefused: 401. OutOfCredits: 402, 403. Throttled: 425, 429.
+    """
     if status == 401:
         raise KeyRefused(f"the API refused the key ({message}): set a valid key in AIMLAPI_API_KEY, then run again")
     if status in {402, 403}:
@@ -72,6 +81,7 @@ def server_trouble(status: int, headers: Mapping[str, str], message: str) -> Ser
         f"the API answered {status}: {message}",
         request_id=headers.get("x-request-id"),
         retry_after_s=retry_after_s(headers),
+        status=status,
     )
 
 

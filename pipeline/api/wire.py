@@ -69,7 +69,7 @@ def decipher_submit(status: int, headers: Mapping[str, str], body: bytes) -> Acc
 
     Raises:
         UnknownFate: the generation may have been made: 502, 504 and their like, or an answer that can't be read.
-        Throttled, ServerTrouble, RowRefused, KeyRefused, OutOfCredits: see the table of remedies.
+        Throttled, ServerTrouble, RowRefused, KeyRefused, OutOfCredits: see the tree in `pipeline.errors`.
     """
     request_id = headers.get("x-request-id")
     if 200 <= status < 300:
@@ -97,7 +97,7 @@ def decipher_retrieve(status: int, headers: Mapping[str, str], body: bytes) -> G
     Raises:
         GenerationUnknown: 404.
         ServerTrouble: ask again later.
-        Throttled, KeyRefused, OutOfCredits: see the table of remedies.
+        Throttled, KeyRefused, OutOfCredits: see the tree in `pipeline.errors`.
     """
     request_id = headers.get("x-request-id")
     if status == 404:
@@ -105,7 +105,7 @@ def decipher_retrieve(status: int, headers: Mapping[str, str], body: bytes) -> G
     answer = answer_to_question(status, headers, body)
     word = text_of(answer, "status").lower()
     if not word:
-        raise ServerTrouble(f"the answer names no status: {excerpt(body)}", request_id=request_id)
+        raise ServerTrouble(f"the answer names no status: {excerpt(body)}", request_id=request_id, status=status)
     if word in {"error", "failed"}:
         error = answer.get("error")
         words = envelope_message({"error": error})

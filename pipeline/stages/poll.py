@@ -142,7 +142,13 @@ class PollStage:
         except (NotSent, ServerTrouble) as error:
             item.failures += 1
             context.tell("poll_trouble", item.clip, message=str(error), request_id=error.request_id)
-            context.unanswered(str(error))
+            if error.status is not None and self._is_too_long(item):
+                await self._give_up(item, f"can't be asked for ({error})")
+                return
+            if error.status is not None and error.status < 500:
+                context.outage.answered()  # the API lives: it is this clip that it doesn't tell of
+            else:
+                context.unanswered(str(error))
             self._again(item, context.backoff.wait_s(item.failures, error.retry_after_s))
         except (KeyRefused, OutOfCredits) as reason:
             self._key_refusals += 1
@@ -199,8 +205,7 @@ class PollStage:
             await self._fail(item, FailureCode.GENERATION_ERROR, message, fate=fate)
         elif self._is_too_long(item):
             what = "completed without a link" if generation.state == "completed" else f"is still {generation.status}"
-            message = f"{what} after {age_s / 60:.0f} minutes: retry asks for it again, it is not bought again"
-            await self._fail(item, FailureCode.TIMEOUT, message)
+            await self._give_up(item, what)
         else:
             if not generation.word_is_known and generation.status not in self._words:
                 self._words.add(generation.status)
@@ -211,6 +216,11 @@ class PollStage:
             item.seen_s = age_s
             self._plan(clip).renders(clip.seq, age_s, clip.voice_s or 0.0)
             self._again(item)
+
+    async def _give_up(self, item: _Outstanding, what: str) -> None:
+        age_min = (self._context.now() - item.started) / 60
+        message = f"{what} after {age_min:.0f} minutes: retry asks for it again, it is not bought again"
+        await self._fail(item, FailureCode.TIMEOUT, message)
 
     def _is_too_long(self, item: _Outstanding) -> bool:
         """Whether to give a clip up. Its age is the wall clock's, which may be wrong, so this run looks for a while too."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.emulator import Action, Emulator, Plan, Rule
 
 from .conftest import Nights, following
@@ -75,3 +77,19 @@ def test_an_emulated_provider_that_dies_midway_is_waited_for(own_emu: Emulator, 
         ended = running.wait()
     assert ended.code == 0, ended.text
     night.assert_paid_once(generations=4)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_clip_that_is_only_answered_with_errors_is_given_up_and_asked_for_later(
+    emu: Emulator, nights: Nights, status: int
+) -> None:
+    emu.set_plan(Plan(render_s=0.1, rules=[Rule("retrieve", Action("status", status=status))]))
+    night = nights(emu, 3, poll__give_up_after_s=1.5, submit__max_in_flight=2)
+
+    ended = night.run()
+
+    assert ended.code == 1, ended.text
+    assert {row["error"]["code"] for row in night.rows().values()} == {"timeout"}
+    emu.set_plan(Plan(render_s=0.1))
+    assert night.run("retry").code == 0
+    night.assert_paid_once(generations=3)

@@ -13,7 +13,15 @@ import yaml
 
 from pipeline.errors import ConfigError
 
-__all__ = ["Catalogue", "Model", "PictureLimits", "VoiceLimits", "builtin_catalogue", "extended_catalogue"]
+__all__ = [
+    "Catalogue",
+    "Model",
+    "PictureLimits",
+    "VoiceLimits",
+    "builtin_catalogue",
+    "extended_catalogue",
+    "model_named",
+]
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 PositiveInt = Annotated[int, msgspec.Meta(gt=0)]
@@ -65,6 +73,9 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 Catalogue = Mapping[str, Model]
 
+_LIKE = "klingai/avatar-pro"
+"""What a model starts from that is not shipped."""
+
 
 @cache
 def _builtin_values() -> dict[str, dict[str, Any]]:
@@ -89,6 +100,12 @@ def builtin_catalogue() -> Catalogue:
     return _convert(_builtin_values())
 
 
+def model_named(catalogue: Catalogue, name: str) -> Model:
+    """A model; for one that has left the catalogue since its clip was ordered, one of which little is promised."""
+    like = builtin_catalogue()[_LIKE]
+    return catalogue.get(name) or msgspec.structs.replace(like, name=name, width=None, height=None, fps=None)
+
+
 def extended_catalogue(changes: Mapping[str, Any]) -> Catalogue:
     """The shipped models with a config's ``models`` laid over them.
 
@@ -103,7 +120,7 @@ def extended_catalogue(changes: Mapping[str, Any]) -> Catalogue:
     for name, change in changes.items():
         if not isinstance(change, Mapping):
             raise ConfigError(f"models.{name}: expected values such as price_usd_per_s, got {change!r}")
-        base: Mapping[str, Any] = merged.get(name, merged["klingai/avatar-pro"])
+        base: Mapping[str, Any] = merged.get(name, merged[_LIKE])
         nested = {
             key: {**base[key], **change[key]} if isinstance(change.get(key), Mapping) else change.get(key, base[key])
             for key in ("picture", "voice")

@@ -14,6 +14,7 @@ import msgspec
 from pipeline.api.client import user_agent
 from pipeline.clip import Clip, Failure, FailureCode, Status
 from pipeline.errors import DiskFull, StopRun
+from pipeline.models import model_named
 from pipeline.stages.backlog import Backlog
 from pipeline.stages.context import RunContext
 from pipeline.stages.fetch import Broken, Fetch, LinkExpired, Part, fetch
@@ -21,8 +22,7 @@ from pipeline.stages.links import PublicResolver
 from pipeline.stages.submit import RESERVED_BYTES
 from pipeline.stages.verify import Arrival, Refused, Verifier, refused_path
 
-__all__ = ["DownloadStage", "boot_id"]
-
+__all__ = ["DownloadStage"]
 
 DEAD_LINK_AFTER = 3
 """Failures in a row without a byte after which a fresh link is asked for."""
@@ -122,7 +122,9 @@ class DownloadStage:
         try:
             known = progress.part or (msgspec.json.decode(clip.part, type=Part) if clip.part else Part())
             fetched = await fetch(how, clip.video_url, part, known, note)
-            arrival = Arrival(part, context.out / clip.output, fetched, context.catalogue[clip.model], clip.voice_s)
+            arrival = Arrival(
+                part, context.out / clip.output, fetched, model_named(context.catalogue, clip.model), clip.voice_s
+            )
             try:
                 verified = await self._verifier.verify(arrival)
             finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
+from pipeline.models import model_named
 from pipeline.pacing import Learning, Memory, PollPlan, SubmitPace, cache_folder, poll_plan_for
 from pipeline.settings import Settings
 from pipeline.stages.context import RunContext
@@ -49,7 +50,7 @@ def learning_of(settings: Settings, base_url: str, pace: SubmitPace, environ: Ma
     poll, catalogue = settings.poll, settings.catalogue
 
     def plan_for(model: str) -> PollPlan:
-        expected_s = poll.expected_s or catalogue[model].expected_s
+        expected_s = poll.expected_s or model_named(catalogue, model).expected_s
         return poll_plan_for(poll.strategy, poll.interval_s, expected_s, poll.notice_s)
 
     # A local studio is another one in each run, and quick to know.

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.media import ClipFacts, check_clip
+from pipeline.models import builtin_catalogue, model_named
 from pipeline.pacing import AdaptivePlan, AdaptiveWindow, Backoff, SubmitPace
 from pipeline.settings import Settings
 from pipeline.settings.sections import ApiSettings, PollSettings
@@ -57,3 +59,12 @@ def test_plans_are_what_the_settings_ask_for() -> None:
     plan = learning_of(Settings(), "https://api.example", pace(), {}).plan(AVATAR_PRO)
     assert isinstance(plan, AdaptivePlan)
     assert plan.times.expected_s == Settings().catalogue[AVATAR_PRO].expected_s
+
+
+def test_a_clip_goes_on_whose_model_has_left_the_config() -> None:
+    learning = learning_of(Settings(), "http://127.0.0.1:9", pace(), {})
+
+    assert learning.plan("mine/gone").gap_s(0.0, 5.0) > 0
+    gone = model_named(builtin_catalogue(), "mine/gone")
+    assert check_clip(ClipFacts(640, 360, 25.0, 5.0, 5.0, 1000), gone, 5.0) is None
+    assert check_clip(ClipFacts(640, 360, 25.0, 3.0, 3.0, 1000), gone, 5.0) is not None

@@ -23,6 +23,7 @@ class Spool:
         self._filling = self._resting = memoryview(b"")
         self._filled = 0
         self._writing: asyncio.Task[int] | None = None
+        self._failure: Exception | None = None
 
     async def add(self, piece: bytes) -> None:
         """Take a piece; errors are those of an earlier write."""
@@ -32,13 +33,14 @@ class Spool:
             await self._turn()
         if len(piece) > len(self._filling):
             await self._settle()
-            await self._write(piece)
+            self._writing = asyncio.create_task(self._write(memoryview(piece)))
+            await self._settle()
             return
         self._filling[self._filled : self._filled + len(piece)] = piece
         self._filled += len(piece)
 
     async def finish(self) -> None:
-        """Write what is left; when it returns, all is written."""
+        """Write what is left; when it returns, all is written. Errors are those of any write."""
         await self._turn()
         await self._settle()
 
@@ -49,6 +51,12 @@ class Spool:
             self._filling, self._resting, self._filled = self._resting, self._filling, 0
 
     async def _settle(self) -> None:
+        if self._failure is not None:
+            raise self._failure
         if self._writing is not None:
             writing, self._writing = self._writing, None
-            await writing
+            try:
+                await writing
+            except Exception as failure:
+                self._failure = failure  # what comes behind a gap must not be written
+                raise

@@ -62,3 +62,22 @@ async def test_a_write_that_failed_fails_what_follows() -> None:
         await spool.add(b"cc")
     with pytest.raises(OSError, match="no room"):
         await spool.finish()
+
+
+async def test_nothing_is_written_behind_a_gap() -> None:
+    written: list[bytes] = []
+
+    async def write(data: bytes | memoryview) -> int:
+        if len(written) == 1:
+            written.append(b"")
+            raise OSError("no room")
+        written.append(bytes(data))
+        return len(data)
+
+    spool = Spool(write, 2)
+    with pytest.raises(OSError, match="no room"):
+        for piece in (b"aa", b"bb", b"cc", b"dd", b"ee"):
+            await spool.add(piece)
+    with pytest.raises(OSError, match="no room"):
+        await spool.finish()
+    assert written == [b"aa", b""]

@@ -61,6 +61,8 @@ class Tally:
                 self._announced[event.row] = event.details["cost_usd"]
         elif event.action == "completed":
             self._eta.ended(event.row, event.at)
+            if event.details.get("again"):
+                return
             announced = self._announced.pop(event.row, self._overview.estimated_usd / max(1, self._overview.total))
             self._spent_usd += event.details.get("cost_usd", announced)
         elif event.action in {"failed", "unconfirmed"} and "generation_id" in event.details:

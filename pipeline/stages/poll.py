@@ -195,7 +195,10 @@ class PollStage:
             move = context.state.complete(clip, generation.url, generation.cost_usd, generation.notes)
             more_usd = await self._end(item, move)
             context.budget.release(-more_usd)
-            context.tell("completed", clip, render_s=round(age_s, 1), cost_usd=generation.cost_usd)
+            context.tell(
+                "completed", clip, render_s=round(age_s, 1), cost_usd=generation.cost_usd,
+                again=bool(clip.completed_at) or None,  # then it is paid for and counted already
+            )  # fmt: skip
             if generation.notes:
                 context.tell("noted", clip, notes=list(generation.notes))
         elif generation.state == "error":

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline import Settings
 from pipeline.clip import Status
+from pipeline.events import Event
 from pipeline.pacing import Backoff, FixedWindow, Learned, Learning, Memory, SubmitPace, poll_plan_for
 from pipeline.settings.sections import ApiSettings
 from pipeline.state import StateView
@@ -21,9 +22,9 @@ from tests.report.making import MODEL, Fate, make_night
 LEARNED = Learned(render_times=tuple((295.0 + n, 305.0 + n, 5.0) for n in range(-20, 21)))
 
 
-@pytest.mark.parametrize(("learned", "render_s"), [(LEARNED, 300.0), (Learned(), 530.0)])
-def test_the_first_guess_is_what_earlier_nights_took(tmp_path: Path, learned: Learned, render_s: float) -> None:
-    out = make_night(tmp_path / "out", [Fate("pending")] * 12)
+def begun(tmp_path: Path, fates: list[Fate], learned: Learned) -> Tally:
+    """A run's tally as it begins, with what earlier runs learned."""
+    out = make_night(tmp_path / "out", fates)
     settings = Settings(api=ApiSettings(provider="aimlapi"))
     memory = Memory("https://api.example", tmp_path / "cache")
     memory.keep(MODEL, learned)
@@ -33,9 +34,24 @@ def test_the_first_guess_is_what_earlier_nights_took(tmp_path: Path, learned: Le
     context: Any = SimpleNamespace(
         out=out, settings=settings, catalogue=settings.catalogue, now=lambda: 0.0, polls=0, bytes_received=0, pace=pace,
         learning=Learning(memory, pace, lambda _: poll_plan_for("fixed", 10.0, 0.0)), stop_reason=None,
-        state=SimpleNamespace(counts=dict.fromkeys(Status, 0) | {Status.PENDING: 12}),
+        state=SimpleNamespace(counts=dict.fromkeys(Status, 0) | {Status.PENDING: len(fates)}),
     )  # fmt: skip
+    return Tally(context, overview, Trouble())
 
-    left_s = Tally(context, overview, Trouble()).standing().left_s
+
+@pytest.mark.parametrize(("learned", "render_s"), [(LEARNED, 300.0), (Learned(), 530.0)])
+def test_the_first_guess_is_what_earlier_nights_took(tmp_path: Path, learned: Learned, render_s: float) -> None:
+    tally = begun(tmp_path, [Fate("pending")] * 12, learned)
+
+    left_s = tally.standing().left_s
 
     assert left_s == pytest.approx(3 * render_s, rel=0.05)  # 12 clips in 4 places
+
+
+def test_a_clip_whose_link_is_asked_for_again_is_paid_for_once(tmp_path: Path) -> None:
+    tally = begun(tmp_path, [Fate("pending")] * 2, Learned())
+
+    tally.take(Event(1.0, "completed", "r1", {"cost_usd": 0.5}))
+    tally.take(Event(2.0, "completed", "r1", {"cost_usd": 0.5, "again": True}))
+
+    assert tally.standing().spent_usd == pytest.approx(0.5)

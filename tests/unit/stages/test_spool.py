@@ -75,9 +75,13 @@ async def test_nothing_is_written_behind_a_gap() -> None:
         return len(data)
 
     spool = Spool(write, 2)
-    with pytest.raises(OSError, match="no room"):
+
+    async def fill() -> None:
         for piece in (b"aa", b"bb", b"cc", b"dd", b"ee"):
             await spool.add(piece)
+
+    with pytest.raises(OSError, match="no room"):
+        await fill()
     with pytest.raises(OSError, match="no room"):
         await spool.finish()
     assert written == [b"aa", b""]

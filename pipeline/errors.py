@@ -16,6 +16,7 @@
     │   ├── NotConfirmed          say yes, or give a budget
     │   ├── HoursOver             run again when it may submit
     │   ├── DiskFull              free space
+    │   ├── StateBroken           the state file failed under the run: run again, which says what is the matter with it
     │   └── Unreachable           check the network, then run again
     └── RequestFailed         what became of one request
         ├── NotSent               the API surely never had it: send again
@@ -50,6 +51,7 @@ __all__ = [
     "RequestFailed",
     "RowRefused",
     "ServerTrouble",
+    "StateBroken",
     "StateRefused",
     "StopRun",
     "Throttled",
@@ -166,6 +168,10 @@ class HoursOver(StopRun):
 
 class DiskFull(StopRun):
     """OUT has no room left."""
+
+
+class StateBroken(StopRun):
+    """The state file can't be written any more, though there is room."""
 
 
 class Unreachable(StopRun):

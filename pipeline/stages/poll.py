@@ -19,6 +19,7 @@ from pipeline.errors import (
     NotSent,
     OutOfCredits,
     ServerTrouble,
+    StateBroken,
     Throttled,
 )
 from pipeline.pacing import PollPlan, PollQueue
@@ -123,7 +124,7 @@ class PollStage:
     async def _poll(self, item: _Outstanding) -> None:
         try:
             await self._ask(item)
-        except DiskFull as reason:
+        except (DiskFull, StateBroken) as reason:
             self._context.abort(reason)  # the row stays as it stood
 
     async def _ask(self, item: _Outstanding) -> None:

@@ -17,6 +17,7 @@ from pipeline.errors import (
     NotSent,
     OutOfCredits,
     ServerTrouble,
+    StateBroken,
     Throttled,
 )
 from pipeline.stages.context import RunContext
@@ -64,7 +65,7 @@ class ReconcileStage:
             began = self._context.now()
             try:
                 await self._look()
-            except DiskFull as reason:
+            except (DiskFull, StateBroken) as reason:
                 self._context.abort(reason)
                 return
             if self._lost:

@@ -14,6 +14,7 @@ from pipeline.errors import (
     NotSent,
     RowRefused,
     ServerTrouble,
+    StateBroken,
     StopRun,
     Throttled,
     UnknownFate,
@@ -89,7 +90,7 @@ class SubmitStage:
         try:
             await self._send(clip)
         except StopRun as reason:
-            if isinstance(reason, DiskFull):
+            if isinstance(reason, DiskFull | StateBroken):
                 context.abort(reason)
             else:
                 context.stop_submitting(reason)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from pipeline.errors import DiskFull, StateRefused
+from pipeline.errors import DiskFull, StateBroken
 
 __all__ = ["Writer"]
 
@@ -46,7 +46,7 @@ class Writer:
 
         Raises:
             DiskFull: there is no room; nothing of it was written.
-            StateRefused: the file turned out to be damaged, or its disk fails.
+            StateBroken: the file turned out to be damaged.
             RuntimeError: the writer is closed.
         """
         if self._closed:
@@ -133,4 +133,4 @@ def _remedy(error: BaseException, name: str) -> BaseException:
         return DiskFull(f"{name} can't be written: the disk is full. Free space, then run again")
     if code is not None and code & 0xFF in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
         return DiskFull(f"{name} can't be written ({text}): check the disk, then run again")
-    return StateRefused(f"{name} can't be written ({text})")
+    return StateBroken(f"{name} can't be written ({text}): run again, which looks at it and says what to do")

@@ -42,7 +42,16 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
         (UsageError, {"ConfigError", "ManifestError", "OutHeld", "StateRefused"}),
         (
             StopRun,
-            {"KeyRefused", "OutOfCredits", "BudgetReached", "HoursOver", "NotConfirmed", "DiskFull", "Unreachable"},
+            {
+                "KeyRefused",
+                "OutOfCredits",
+                "BudgetReached",
+                "HoursOver",
+                "NotConfirmed",
+                "DiskFull",
+                "StateBroken",
+                "Unreachable",
+            },
         ),
         (RequestFailed, {"NotSent", "Throttled", "ServerTrouble", "RowRefused", "GenerationUnknown", "UnknownFate"}),
         (BadMedia, set()),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import AvatarBatchError, DiskFull, StateRefused
+from pipeline.errors import AvatarBatchError, DiskFull, StateBroken
 from pipeline.state.schema import connect
 from pipeline.state.writer import MAX_GROUP, Writer
 
@@ -122,8 +122,8 @@ def sqlite_error(kind: type[sqlite3.Error], text: str, code: int) -> sqlite3.Err
             sqlite_error(sqlite3.OperationalError, "attempt to write a readonly database", sqlite3.SQLITE_READONLY),
             DiskFull,
         ),
-        (sqlite_error(sqlite3.DatabaseError, "database disk image is malformed", sqlite3.SQLITE_CORRUPT), StateRefused),
-        (MemoryError(), StateRefused),
+        (sqlite_error(sqlite3.DatabaseError, "database disk image is malformed", sqlite3.SQLITE_CORRUPT), StateBroken),
+        (MemoryError(), StateBroken),
     ],
 )
 async def test_trouble_of_the_disk_or_the_file_has_its_remedy(

@@ -1,4 +1,4 @@
-"""The embedded studio: started for a local run, told apart from it by nothing but HTTP, gone with it."""
+"""The embedded studio: a process that a local run starts, speaks HTTP to like to any API, and ends."""
 
 from __future__ import annotations
 

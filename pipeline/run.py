@@ -208,7 +208,9 @@ async def _quote(context: RunContext, wishes: Wishes, watcher: RunWatcher) -> No
     if quote.shortfall_usd:
         context.tell("balance_low", balance_usd=balance_usd, estimated_usd=round(quote.estimated_usd, 2))
     if not watcher.confirm(quote):
-        context.stop_submitting(NotConfirmed("not confirmed: nothing was sent, nothing was spent"))
+        context.stop_submitting(
+            NotConfirmed("not confirmed: nothing was sent, nothing was spent; these rows wait for the next run")
+        )
 
 
 def _context(job: Job, state: StateFile, api: ApiClient, events: Events, opened: Opened) -> RunContext:

@@ -1,7 +1,7 @@
 """How a row's picture and voice reach the API: the one seam that an upload to a bucket would take.
 
-``inline``: a local file travels inside the request as a Base64 data URI, read and encoded piece by piece while the
-request goes out, so that memory holds no file and no request.
+``inline``: a local file travels inside the request as a Base64 data URI. A small one is encoded beforehand; a larger one
+is read and encoded piece by piece while the request goes out, so that memory holds neither it nor the request.
 """
 
 from __future__ import annotations

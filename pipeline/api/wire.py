@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from pipeline.api.pieces import (
     answer_to_question,
@@ -26,6 +27,8 @@ __all__ = ["GENERATIONS_PATH", "Accepted", "Generation", "decipher_retrieve", "d
 GENERATIONS_PATH = "/v2/video/generations"
 _ID = re.compile(r"[\x21-\x7e]{1,512}")
 _URL = re.compile(r"[\x21-\x7e]{1,8000}")
+_RESERVED = "!#$%&'()*+,/:;=?@[]~"
+"""What means something in a link (RFC 3986, 2.2)."""
 KNOWN_UNFINISHED = frozenset({"queued", "generating", "waiting", "active"})
 
 
@@ -112,8 +115,8 @@ def decipher_retrieve(status: int, headers: Mapping[str, str], body: bytes) -> G
         return Generation(word, "error", error=one_line(words or "the API gave no reason"), request_id=request_id)
     if word in {"completed", "succeeded"}:
         video = answer.get("video")
-        url = text_of(video, "url") if isinstance(video, Mapping) else ""
-        # A link is printable ASCII; anything else is none, and is not kept.
+        # A link is printable ASCII; spaces and other letters, of a file's name say, are written as such (RFC 3986, 2.1).
+        url = quote(text_of(video, "url").strip(), _RESERVED, errors="replace") if isinstance(video, Mapping) else ""
         return Generation(
             word, "completed", url if _URL.fullmatch(url) else None, cost_usd_of(answer), request_id=request_id,
             notes=notes_of(answer),

@@ -216,7 +216,8 @@ def test_an_unknown_word_means_not_finished_yet(word: str) -> None:
     [
         ({"video": {"url": "https://cdn.example.com/a.mp4"}, "meta": {"usage": {"credits_used": 1_000_000}}}, "https://cdn.example.com/a.mp4", 0.5),
         ({"video": {"url": "u"}, "meta": {"usage": {"tokens_used": 2_000_000}}}, "u", 1.0), ({"video": {"url": "u"}}, "u", None), ({"video": None}, None, None),
-        ({"video": {"url": ""}}, None, None), ({"video": {"url": 3}}, None, None), ({"video": "u"}, None, None), ({}, None, None),
+        ({"video": {"url": " https://c.example/a%20b/früh am\tTag.mp4?x=1&y=a+b#z "}}, "https://c.example/a%20b/fr%C3%BCh%20am%09Tag.mp4?x=1&y=a+b#z", None),
+        ({"video": {"url": ""}}, None, None), ({"video": {"url": "u" * 9000}}, None, None), ({"video": {"url": 3}}, None, None), ({"video": "u"}, None, None), ({}, None, None),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("word", ["completed", "succeeded", "Completed"])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import Any
+from unicodedata import normalize
 from urllib.parse import unquote, urlsplit
 
 from pipeline.clip import Row
@@ -233,11 +234,11 @@ class RowReader:
         except TemplateError as error:
             self._problems.add(f"output.template: {error}", line=raw.line, row=row_id)
             return ""
-        if first := self._taken.by("output", output, raw.line):
-            self._problems.add(
-                f"output.template: the row of line {first} writes {output!r} too: add {{id}} to the template",
-                line=raw.line, row=row_id,
-            )  # fmt: skip
+        # Some disks don't tell Clip.mp4 from clip.mp4, nor one way to write é from the other.
+        if first := self._taken.by("output", normalize("NFC", output).casefold(), raw.line):
+            words = f"the row of line {first} writes {output!r} too, or the same but for upper and lower case"
+            words = f"output.template: {words}: give it another id, or add {{id}} to the template"
+            self._problems.add(words, line=raw.line, row=row_id)
         return output
 
 

@@ -327,13 +327,17 @@ def test_a_template_that_leaves_out_is_refused(folder: Path, template: str) -> N
     assert problems[0].text.startswith("output.template: ")
 
 
-def test_two_rows_never_write_one_file(folder: Path) -> None:
-    (folder / "job.csv").write_text("id,image,audio,meta_n\na,face.png,voice.wav,1\nb,face.png,voice.wav,1\n")
+@pytest.mark.parametrize(("one", "other"), [("1", "1"), ("nina", "Nina"), ("\u00e9", "e\u0301")])
+def test_two_rows_never_write_one_file(folder: Path, one: str, other: str) -> None:
+    (folder / "job.csv").write_text(
+        f"id,image,audio,meta_n\na,face.png,voice.wav,{one}\nb,face.png,voice.wav,{other}\n", encoding="utf-8"
+    )
 
     rows, problems = read_manifest(folder / "job.csv", template="clip-{meta_n}.mp4")
 
     assert [row.id for row in rows] == ["a"]
-    assert texts(problems) == ["output.template: the row of line 2 writes 'clip-1.mp4' too: add {id} to the template"]
+    words = f"the row of line 2 writes 'clip-{other}.mp4' too, or the same but for upper and lower case"
+    assert texts(problems) == [f"output.template: {words}: give it another id, or add {{id}} to the template"]
     assert problems[0].line == 3
 
 

@@ -19,7 +19,7 @@ import pytest
 from pipeline import cli
 from pipeline.clip import Failure, FailureCode, Status
 from pipeline.job import Job, Wishes
-from pipeline.settings import Settings
+from pipeline.settings import Settings, load_settings
 from pipeline.state import StateFile
 from pipeline.version import __version__
 from tests.unit.state.conftest import bring
@@ -311,6 +311,24 @@ def test_a_damaged_state_is_exit_2(run: Run, folder: Path) -> None:
         assert (code, out) == (2, "")
         assert "bring back a copy" in err
     assert (folder / "out" / "job" / "state.db").read_bytes() == b""
+
+
+@pytest.mark.parametrize(("held", "given"), [("local", "aimlapi"), ("aimlapi", "local")])
+def test_an_audit_by_the_wrong_books_is_refused_before_anything_starts(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, held: str, given: str
+) -> None:
+    job = Job.at(Path("job.csv"), load_settings(environ={}, assignments=[f"api.provider={held}"]))
+    job.out.mkdir(parents=True)
+    job.open(Wishes())
+    monkeypatch.setenv("AIMLAPI_API_KEY", "sk-any")
+    before = sorted(folder.rglob("*"))
+
+    code, out, err = run("audit", "job.csv", "--set", f"api.provider={given}")
+
+    assert (code, out) == (2, "")
+    assert f"and this run is set to api.provider={given}: use another --out" in err
+    assert len(err.splitlines()) == 1
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_a_reader_that_leaves_ends_it_quietly(folder: Path) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.errors import StateRefused, UsageError
 from pipeline.job import Checked, Job
+from pipeline.same_provider import refuse_other_provider
 from pipeline.state import Overview, StateView
 
 __all__ = ["Plan", "make_plan"]
@@ -22,6 +24,7 @@ class Plan:
     Attributes:
         to_render: rows that a run would submit; ``render_s`` and ``render_usd`` are of those.
         in_flight: the number of clips at once that ``hours`` assumes.
+        refusal: why a run would refuse this OUT, whose clips then don't count; empty if it would not.
     """
 
     checked: Checked
@@ -32,6 +35,7 @@ class Plan:
     hours: float
     in_flight: int
     provider: str
+    refusal: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """For scripts."""
@@ -41,11 +45,14 @@ class Plan:
             "render_s": round(self.render_s, 3), "estimated_usd": round(self.render_usd, 4),
             "unknown_length": self.checked.unknown_length, "hours": round(self.hours, 3), "in_flight": self.in_flight,
             "spent_usd": round(self.overview.spent_usd, 4) if self.overview else 0.0,
+            "needs_other_out": bool(self.refusal),
         }  # fmt: skip
 
     def lines(self) -> Iterator[str]:
         """For people."""
         yield f"{self.checked.rows} rows, {self.checked.voice_s:.1f} s of video in all"
+        if self.refusal:
+            yield f"as for a fresh --out: {self.refusal}"
         if self.overview:
             yield ", ".join(f"{count} {status}" for status, count in self.overview.rows.items() if count)
             yield f"{self.overview.spent_usd:.2f} USD spent so far"
@@ -57,14 +64,15 @@ class Plan:
 
 
 def make_plan(job: Job) -> Plan:
-    """Check the job, and hold it against its state file where there is one.
+    """Check the job, and hold it against its state file where there is one that a run would go on with.
 
     Raises:
         UsageError: as ``Job.check``.
     """
     to_render = Checked()
     overview = None
-    if job.state_path.exists():
+    refusal = _refusal(job)
+    if job.state_path.exists() and not refusal:
         with StateView(job.state_path) as view:
             checked = job.check(see=lambda row: to_render.add(row) if view.is_pending(row.id) else None)
             overview = view.overview()
@@ -79,4 +87,17 @@ def make_plan(job: Job) -> Plan:
     return Plan(
         checked, overview, to_render.rows, to_render.voice_s, to_render.estimated_usd,
         to_render.rows * per_row_s / min(in_flight, max(1, to_render.rows)) / 3600, in_flight, job.settings.api.provider,
+        refusal,
     )  # fmt: skip
+
+
+def _refusal(job: Job) -> str:
+    if not job.state_path.exists():
+        return ""
+    try:
+        refuse_other_provider(job)
+    except StateRefused:
+        raise
+    except UsageError as error:
+        return str(error)
+    return ""

@@ -54,7 +54,7 @@ async def test_what_is_done_or_under_way_is_not_planned_again(job: Job) -> None:
     assert plan.as_json() == {
         "rows": {"total": 4, "pending": 2, "submitting": 0, "rendering": 0, "downloading": 0, "done": 1, "failed": 1, "unconfirmed": 0},
         "to_render": 2, "render_s": 2.5, "estimated_usd": round(PRICE_USD, 4), "unknown_length": 1, "hours": round(2 * 530 / 2 / 3600, 3), "in_flight": 2,
-        "spent_usd": 0.5,
+        "spent_usd": 0.5, "needs_other_out": False,
     }  # fmt: skip
     json.dumps(plan.as_json())
     assert "a run would render 2 rows: 2.5 s of video" in list(plan.lines())
@@ -73,3 +73,31 @@ async def test_a_row_that_left_the_manifest_takes_nothing_from_the_plan(job: Job
     plan = make_plan(job)
 
     assert (plan.to_render, plan.render_s) == (3, 5.0)
+
+
+@pytest.mark.parametrize(("held", "given", "whose"), [
+    ("local", "aimlapi", "the local studio's rehearsal"), ("aimlapi", "local", "clips of the paid API"),
+])  # fmt: skip
+async def test_clips_of_the_other_provider_take_nothing_from_the_plan(
+    job: Job, held: str, given: str, whose: str
+) -> None:
+    earlier, later = (
+        Job(job.manifest, load_settings(environ={}, assignments=[f"api.provider={name}"]), job.out)
+        for name in (held, given)
+    )
+    earlier.out.mkdir()
+    earlier.open(Wishes())
+    state = StateFile(earlier.state_path)
+    for name in ("a", "b", "c"):
+        await bring(state, name, Status.DONE)
+    await state.close()
+
+    plan = make_plan(later)
+
+    assert (plan.to_render, plan.render_s, plan.overview) == (4, 7.5, None)
+    assert (plan.as_json()["spent_usd"], plan.as_json()["needs_other_out"]) == (0.0, True)
+    lines = list(plan.lines())
+    assert not [line for line in lines if "spent so far" in line]
+    (line,) = [line for line in lines if "--out" in line]
+    assert line.startswith(f"as for a fresh --out: {job.out} holds {whose}, ")
+    assert f"use another --out (such as --out {job.out}-{given})" in line

@@ -23,6 +23,7 @@ class Plan:
 
     Attributes:
         to_render: rows that a run would submit; ``render_s`` and ``render_usd`` are of those.
+        hours: that the paid API would take for those.
         in_flight: the number of clips at once that ``hours`` assumes.
         refusal: why a run would refuse this OUT, whose clips then don't count; empty if it would not.
     """
@@ -59,8 +60,10 @@ class Plan:
         yield f"a run would render {self.to_render} rows: {self.render_s:.1f} s of video"
         if self.checked.unknown_length:
             yield f"{self.checked.unknown_length} voices are links: their length, and so their price, is not known"
-        paid = "" if self.provider == "aimlapi" else " on the paid API (this run is local and free)"
-        yield f"about {self.render_usd:.2f} USD{paid}, about {self.hours:.1f} hours with {self.in_flight} clips at once"
+        where, free = ("", "") if self.provider == "aimlapi" else (" on the paid API", " (this run is local and free)")
+        yield (
+            f"about {self.render_usd:.2f} USD and {self.hours:.1f} hours{where} with {self.in_flight} clips at once{free}"
+        )
 
 
 def make_plan(job: Job) -> Plan:
@@ -81,12 +84,10 @@ def make_plan(job: Job) -> Plan:
     setting = job.settings.submit.max_in_flight
     in_flight = ASSUMED_IN_FLIGHT if setting == "auto" else setting
     catalogue = job.settings.catalogue
-    per_row_s = sum(catalogue[model].expected_s * rows for model, rows in checked.by_model.items()) / max(
-        1, checked.rows
-    )
+    in_all_s = sum(catalogue[model].expected_s * rows for model, rows in to_render.by_model.items())
     return Plan(
         checked, overview, to_render.rows, to_render.voice_s, to_render.estimated_usd,
-        to_render.rows * per_row_s / min(in_flight, max(1, to_render.rows)) / 3600, in_flight, job.settings.api.provider,
+        in_all_s / min(in_flight, max(1, to_render.rows)) / 3600, in_flight, job.settings.api.provider,
         refusal,
     )  # fmt: skip
 

@@ -101,3 +101,28 @@ async def test_clips_of_the_other_provider_take_nothing_from_the_plan(
     (line,) = [line for line in lines if "--out" in line]
     assert line.startswith(f"as for a fresh --out: {job.out} holds {whose}, ")
     assert f"use another --out (such as --out {job.out}-{given})" in line
+
+
+async def test_the_hours_are_those_of_the_models_that_are_left(job: Job) -> None:
+    quick = job.settings.catalogue["veed/fabric-1.0"].expected_s
+    assert quick != 530
+    rows = [f"{name},face.png,voice.wav,klingai/avatar-pro" for name in ("a", "b")] + [
+        "q,face.png,voice.wav,veed/fabric-1.0"
+    ]
+    job.manifest.write_text("\n".join(["id,image,audio,model", *rows]) + "\n")
+    job.out.mkdir()
+    job.open(Wishes())
+    state = StateFile(job.state_path)
+    for name in ("a", "b"):
+        await bring(state, name, Status.DONE)
+    await state.close()
+
+    assert make_plan(job).hours == pytest.approx(quick / 3600)
+
+
+def test_a_local_plan_says_that_its_hours_are_those_of_the_paid_api(job: Job) -> None:
+    assert list(make_plan(job).lines())[-1] == (
+        "about 0.91 USD and 0.3 hours on the paid API with 2 clips at once (this run is local and free)"
+    )
+    paid = Job(job.manifest, load_settings(environ={}, assignments=["api.provider=aimlapi"]), job.out)
+    assert list(make_plan(paid).lines())[-1] == "about 0.91 USD and 0.1 hours with 8 clips at once"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -16,6 +16,8 @@ from pipeline.settings import load_settings
 
 __all__ = ["JobCall", "job_command"]
 
+_RENDERING = frozenset({"run", "retry"})
+
 
 @dataclass(frozen=True, slots=True)
 class JobCall:
@@ -23,16 +25,19 @@ class JobCall:
 
     Attributes:
         command: how this job's commands are started, ``{}`` in place of the command's name.
+        bounds: the words that bound the money and the hours of a run, as they were given.
     """
 
     job: Job
     quiet: bool
     verbose: bool
     command: str
+    bounds: str = ""
 
     def again(self, name: str) -> str:
-        """The whole words of another command about this job, for people to type."""
-        return self.command.replace("{}", name, 1)
+        """The whole words of another command about this job, for people to type; what renders keeps its bounds."""
+        words = self.command.replace("{}", name, 1)
+        return f"{words} {self.bounds}" if self.bounds and name in _RENDERING else words
 
 
 def job_command(command: Callable[..., None]) -> click.Command:
@@ -66,10 +71,23 @@ def job_command(command: Callable[..., None]) -> click.Command:
         words += ["--out", str(out)] if out else []
         words += [word for text in assignments if "secret" not in text for word in ("--set", text)]
         again = " ".join(word if word == "{}" else shlex.quote(word) for word in words)
-        command(JobCall(Job.at(job, settings, out), quiet, verbose, again), **options)
+        bounds = _bounds({"budget": budget, "max_in_flight": max_in_flight} | options)
+        command(JobCall(Job.at(job, settings, out), quiet, verbose, again, bounds), **options)
 
     return click.command()(with_job)
 
 
 def _number(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdecimal() else text
+
+
+def _bounds(options: Mapping[str, Any]) -> str:
+    words = [word for row_id in options.get("only", ()) for word in ("--only", row_id)]
+    if options["budget"] is not None:
+        words += ["--budget", str(options["budget"]).removesuffix(".0")]
+    if options["max_in_flight"] is not None:
+        words += ["--max-in-flight", options["max_in_flight"]]
+    for name in ("start_at", "until"):
+        if options.get(name) is not None:
+            words += [f"--{name.replace('_', '-')}", f"{options[name]:%H:%M}"]
+    return shlex.join(words)

@@ -18,9 +18,12 @@ import pytest
 
 from pipeline import cli
 from pipeline.clip import Failure, FailureCode, Status
+from pipeline.commands import render
+from pipeline.exit_code import ExitCode
 from pipeline.job import Job, Wishes
+from pipeline.run import RunResult
 from pipeline.settings import Settings, load_settings
-from pipeline.state import StateFile
+from pipeline.state import StateFile, StateView
 from pipeline.version import __version__
 from tests.unit.state.conftest import bring
 
@@ -201,6 +204,22 @@ def test_a_hostile_name_is_told_in_one_harmless_line(folder: Path, name: bytes) 
     assert b"Traceback" not in done.stderr
     assert b"\x1b" not in done.stderr
     assert len([line for line in done.stderr.splitlines() if b"avatar-batch:" in line or b"problem" in line]) == 1
+
+
+def test_the_way_on_keeps_what_bounds_money_and_hours(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def interrupted(job: Job, wishes: Wishes, **_: object) -> RunResult:
+        job.out.mkdir(parents=True, exist_ok=True)
+        opened = job.open(wishes)
+        with StateView(job.state_path) as view:
+            return RunResult(ExitCode.INTERRUPTED, None, opened, view.overview())
+
+    monkeypatch.setattr(render, "run_job", interrupted)
+    bounds = ["--only", "one", "--only", "two", "--budget", "60", "--max-in-flight", "5", "--start-at", "22:00", "--until", "06:00"]  # fmt: skip
+
+    for command in ("run", "retry"):
+        _, out, _ = run(command, "job.csv", *bounds, "--yes", "--set", "report.after_run=false")
+        assert f"avatar-batch run job.csv --set report.after_run=false {' '.join(bounds)} goes on from here" in out
+    assert " run job.csv goes on" in run("run", "job.csv")[1]
 
 
 # --- what is told ------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from pipeline.errors import UsageError
 from pipeline.job import Job
 from pipeline.settings import load_settings
 
@@ -40,6 +41,15 @@ class JobCall:
         return f"{words} {self.bounds}" if self.bounds and name in _RENDERING else words
 
 
+class _Folder(click.Path):
+    """A path that is not empty: ``Path("")`` would be the current folder, which nobody meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value).strip():
+            raise UsageError("--out is empty: name a folder, such as --out out/night, or leave it out")
+        return super().convert(value, param, ctx)
+
+
 def job_command(command: Callable[..., None]) -> click.Command:
     """A command with a JOB and the options that all of these have; it gets them as a ``JobCall``."""
 
@@ -47,7 +57,7 @@ def job_command(command: Callable[..., None]) -> click.Command:
     @click.option(
         "--config", type=click.Path(path_type=Path), help="Settings, a YAML file such as configs/aimlapi.yaml."
     )
-    @click.option("--out", type=click.Path(path_type=Path), help="Where clips and state go [out/<JOB's stem>].")
+    @click.option("--out", type=_Folder(path_type=Path), help="Where clips and state go [out/<JOB's stem>].")
     @click.option(
         "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting, such as poll.interval_s=5."
     )

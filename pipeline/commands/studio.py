@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from PIL import Image
 
 from pipeline.errors import UsageError, one_line
 from pipeline.studio.options import StudioOptions
@@ -34,11 +35,20 @@ def frames(clip: Path, output: Path, columns: int, rows: int) -> None:
 
     Next: open the picture, sheet.png unless -o names another.
     """
+    Image.init()
+    if Image.EXTENSION.get(output.suffix.lower()) not in Image.SAVE:
+        raise _unwritable(output, "no such kind of picture")
     try:
         count = contact_sheet(clip, output, columns=columns, rows=rows)
     except ValueError as error:
         raise UsageError(f"{one_line(str(error))}: name a clip that plays") from None
+    except OSError as error:
+        raise _unwritable(output, error.strerror or str(error)) from None
     click.echo(f"{count} frames: {output}")
+
+
+def _unwritable(output: Path, why: str) -> UsageError:
+    return UsageError(one_line(f"{output} can't be written ({why}): choose another -o (.png, .jpg)"))
 
 
 @click.command()

@@ -223,6 +223,21 @@ def test_the_way_on_keeps_what_bounds_money_and_hours(run: Run, folder: Path, mo
     assert " run job.csv goes on" in run("run", "job.csv")[1]
 
 
+@pytest.mark.parametrize("output", ["gone/sheet.png", "sheet", "sheet.xyz", "sheet.fits", "out.png", "."])
+def test_a_sheet_that_cannot_be_written_is_not_the_clips_fault(
+    run: Run, folder: Path, clip_file: Path, output: str
+) -> None:
+    (folder / "out.png").mkdir()
+
+    code, out, err = run("frames", str(clip_file), "-o", output)
+
+    assert (code, out) == (2, "")
+    assert err.startswith(f"avatar-batch: {output} can't be written (")
+    assert err.endswith("): choose another -o (.png, .jpg)\n")
+    assert run("frames", str(clip_file), "-o", "Sheet.JPG")[0] == 0
+    assert "name a clip that plays" in run("frames", "job.csv")[2]
+
+
 # --- what is told ------------------------------------------------------------------------------------------------
 
 

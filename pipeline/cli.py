@@ -96,10 +96,16 @@ def _ending() -> Iterator[None]:
     except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output left; Python would complain once more while it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # its reader left
         sys.exit(ExitCode.FAILED_ROWS)
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and (why := _output_problem()):
+            _drop_output()
+            click.echo(
+                f"avatar-batch: standard output can't be written ({why}): free space, or send it elsewhere",
+                err=True,
+            )
+            sys.exit(ExitCode.USAGE)
         if os.environ.get("AVATAR_BATCH_DEBUG"):
             raise
         click.echo(
@@ -110,6 +116,21 @@ def _ending() -> Iterator[None]:
         sys.exit(ExitCode.FAILED_ROWS)
 
 
+def _output_problem() -> str:
+    """Why standard output can't be written, if it can't; a line break more does no harm to output that ends by an error."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError as error:
+        return error.strerror or one_line(str(error))
+    return ""
+
+
+def _drop_output() -> None:
+    """Python would complain once more while it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fault(error: Exception) -> str:
     return one_line(f"{type(error).__name__}: {error}", 300)
 
@@ -118,7 +139,10 @@ def main() -> None:
     """The console script."""
     signal.signal(signal.SIGTERM, _interrupt)
     with _ending():
-        sys.exit(cli.main(prog_name="avatar-batch", standalone_mode=False))
+        code = cli.main(prog_name="avatar-batch", standalone_mode=False)
+        if sys.stdout is not None:  # as it is where it was closed
+            sys.stdout.flush()  # here its failure can still be told
+        sys.exit(code)
 
 
 def _interrupt(*_: object) -> None:

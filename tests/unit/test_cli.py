@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -374,6 +375,33 @@ def test_a_reader_that_leaves_ends_it_quietly(folder: Path) -> None:
 
     assert b"Traceback" not in done.stderr
     assert b"BrokenPipe" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "words", ["status job.csv", "status job.csv --json", "export job.csv", "check job.csv", "--help"]
+)
+def test_a_full_standard_output_is_one_line(run: Run, folder: Path, words: str, unbuffered: str) -> None:
+    asyncio.run(a_job_that_ran(folder))
+    environ: dict[str, Any] = os.environ | {
+        "PYTHONPATH": str(Path(cli.__file__).parents[1]),
+        "PYTHONUNBUFFERED": unbuffered,
+    }
+
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m pipeline {words} > /dev/full"],
+        capture_output=True,
+        text=True,
+        env=environ,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.stderr == (
+        "avatar-batch: standard output can't be written (No space left on device): free space, or send it elsewhere\n"
+    )
+    assert done.returncode == 2
 
 
 @pytest.mark.parametrize("command", list(cli.COMMANDS))

@@ -43,6 +43,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _is_any(host: str) -> bool:
+    """Whether it stands for all addresses of this machine, which no browser elsewhere can open."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def serve_watch(job: Job, command: str, *, host: str, port: int, token: str, tell: Callable[[str], None]) -> None:
     """Serve until interrupted.
 
@@ -52,7 +60,7 @@ def serve_watch(job: Job, command: str, *, host: str, port: int, token: str, tel
         host: beyond loopback a token is needed; one is made up where none is given.
         port: 0 for any free one.
         token: what a browser must bring; empty for none.
-        tell: called with the page's address.
+        tell: called with the page's address, and with what to put into it for other devices.
 
     Raises:
         UsageError: there is no state file, or the address can't be listened on.
@@ -68,7 +76,10 @@ def serve_watch(job: Job, command: str, *, host: str, port: int, token: str, tel
     at = f"[{host}]" if ":" in host else host
     address = f"http://{at}:{listener.getsockname()[1]}/" + (f"?token={quote(token)}" if token else "")
     app = watch_app(feed_of_job, token=token, loopback=is_loopback(host))
-    asyncio.run(_serve(app, listener, lambda: tell(address)))
+    lines = [address]
+    if _is_any(host):
+        lines.append(f"from another device, put this machine's address or name in place of {at}")
+    asyncio.run(_serve(app, listener, lambda: tell("\n".join(lines))))
 
 
 async def _serve(app: web.Application, listener: socket.socket, tell: Callable[[], None]) -> None:

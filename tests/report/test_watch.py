@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from pipeline import watch
 from pipeline.clip import Failure, FailureCode
 from pipeline.errors import UsageError
 from pipeline.lock import OutLock
@@ -139,6 +141,27 @@ def test_what_loopback_is(host: str, loopback: bool) -> None:
 def test_an_address_that_is_taken_is_one_clear_line(evening: Path) -> None:
     with pytest.raises(UsageError, match="choose another --port"):
         serve_watch(job_of(evening), COMMAND, host="203.0.113.7", port=1, token="", tell=print)
+
+
+@pytest.mark.parametrize(("host", "at"), [("0.0.0.0", "0.0.0.0"), ("::", "[::]"), ("127.0.0.1", "")])
+def test_an_address_for_other_devices_says_what_to_put_in_it(
+    evening: Path, monkeypatch: pytest.MonkeyPatch, host: str, at: str
+) -> None:
+    async def served_shortly(_: object, listener: socket.socket, tell: Callable[[], None]) -> None:
+        listener.close()
+        tell()
+
+    monkeypatch.setattr(watch, "_serve", served_shortly)
+    listen = socket.create_server
+    monkeypatch.setattr(socket, "create_server", lambda *_, **__: listen(("127.0.0.1", 0)))
+    told: list[str] = []
+
+    serve_watch(job_of(evening), COMMAND, host=host, port=0, token="sesame", tell=told.append)
+
+    first, *more = "\n".join(told).splitlines()
+    assert first.startswith(f"http://{at or host}:")
+    assert first.endswith("/?token=sesame")
+    assert more == ([f"from another device, put this machine's address or name in place of {at}"] if at else [])
 
 
 async def test_news_come_as_events_and_only_what_changed(evening: Path, small_clips: list[Path]) -> None:

@@ -10,6 +10,7 @@ BIN = $(VENV)/bin
 run: $(VENV)/.installed
 	$(BIN)/avatar-batch run jobs/demo.yaml
 	@echo "watch them: out/demo/*.mp4"
+	@echo "to type avatar-batch yourself, once in each new shell: . $(BIN)/activate"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile

@@ -175,6 +175,12 @@ def test_every_command_of_the_readme_is_one_that_there_is() -> None:
         command.make_context(name, words)  # an option that there is not, is an error
 
 
+def test_whoever_has_made_a_run_is_told_how_to_type_the_commands() -> None:
+    assert "\n. .venv/bin/activate\n" in (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## The night")[0]
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nrun:")[2].partition("\n\n")[0]
+    assert recipe.endswith('once in each new shell: . $(BIN)/activate"')
+
+
 @pytest.mark.parametrize("name", [*PAGES, "guarantees", "talking-head"])
 def test_every_page_ends_with_where_to_go_next(name: str) -> None:
     assert page(name).strip().splitlines()[-1].startswith("Next: [")

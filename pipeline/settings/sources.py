@@ -188,16 +188,22 @@ def _check(settings: Settings) -> None:
             "api.base_url is set, but api.provider is local (the studio starts inside the run): add --set api.provider=aimlapi"
         )
     if api.base_url:
-        try:
-            parts = urlsplit(api.base_url)
-            sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            sound = False
-        if not sound:
+        if not _is_web_address(api.base_url):
             raise ConfigError(f"api.base_url: {api.base_url!r} isn't an http(s) URL, such as https://api.aimlapi.com")
+        parts = urlsplit(api.base_url)
         if parts.username or parts.password:
             raise ConfigError("api.base_url must not hold a password: the key comes from AIMLAPI_API_KEY")
         if parts.query or parts.fragment:
             raise ConfigError("api.base_url must not hold a query or a fragment: leave out what follows ? or #")
+    if settings.notify.url and not _is_web_address(settings.notify.url):
+        raise ConfigError("notify.url isn't an http(s) URL: give one such as https://example.com/hook")
     if settings.retry.max_s < settings.retry.base_s:
         raise ConfigError("retry.max_s is smaller than retry.base_s: make it at least as large")
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -135,6 +135,15 @@ def test_a_text_setting_without_a_value_is_its_default(config: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "url", ["ftp://h/x", "file:///etc/passwd", "h/hook", "https://", "http://h:99999/", "mailto:a@b"]
+)
+def test_an_address_to_tell_is_one_of_the_web(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"^notify\.url isn't an http\(s\) URL: give one such as https://"):
+        loaded(sets=(f"notify.url={url}",))
+    assert loaded(sets=("notify.url=https://h:8443/hook?key=1",)).notify.url
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [("010", 10.0), ("1_000", 1000.0), ("1e3", 1000.0), ("+.5", 0.5), ("90.", 90.0), ("08", 8.0)],
 )

@@ -93,7 +93,6 @@ def _run(race: Race, client: str, folder: Path) -> Result:
         polls, notice_s = _polls(emulator)
         made: list[dict[str, Any]] = emulator.generations()
         refused = emulator.ledger()["totals"]["refused"].get("429", 0)
-    # Models that take no prompt: rows are told by the voice's length, or not at all.
     done = len([path for path in (folder / "out").glob("*.mp4") if path.stat().st_size])
     return Result(client, rows, done, used, polls, notice_s, refused, len(made), max(0, len(made) - rows))
 

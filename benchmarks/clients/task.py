@@ -18,7 +18,7 @@ class Task:
     Attributes:
         at_once: clips under way together.
         interval_s: between two polls of a clip.
-        tries: of a request, for clients that try again.
+        tries: of a request (the bare script), or of a whole clip (the documented loop, the SDK).
     """
 
     base_url: str

@@ -81,7 +81,8 @@ def run(call: JobCall, yes: bool, **wishes: Any) -> None:
 def retry(call: JobCall, ids: tuple[str, ...], yes: bool, **wishes: Any) -> None:
     """Take up failed rows (or the rows named by ID), then run.
 
-    What is paid for is fetched again, not bought again. A row that is done is rendered again when it is named.
+    What is paid for is fetched again, not bought again, unless you name a row that is done, or one whose file was
+    refused (bad_media) or is not found any more (not_found): such a row is rendered anew.
     Next: OUT/report.html says what to do about rows that fail again.
     """
     _render(call, Wishes(retry=True, retry_ids=ids, **wishes), yes)

@@ -61,12 +61,17 @@ def _race(race: Race, results: Sequence[Result]) -> str:
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| {CLIENTS[one.client]} | {one.rows} | {one.done} | {one.used.wall_s:.1f} | {one.rows / one.used.wall_s:.2f} "
-        f"| {100 * one.used.cpu_s / one.rows:.1f} | {one.used.peak_mb:.0f} | {one.polls:.1f} | {one.notice_s:.2f} | {one.refused} "
+        f"| {CLIENTS[one.client]} | {one.rows} | {one.done} | {one.used.wall_s:.1f} | {one.done / one.used.wall_s:.2f} "
+        f"| {_cpu_s_a_100(one)} | {one.used.peak_mb:.0f} | {one.polls:.1f} | {one.notice_s:.2f} | {one.refused} "
         f"| {one.duplicates} |"
         for one in results
     ]
     return "\n".join(lines)
+
+
+def _cpu_s_a_100(one: Result) -> str:
+    """Of the clips that came, which may be none."""
+    return f"{100 * one.used.cpu_s / one.done:.1f}" if one.done else ""
 
 
 def _downloads(downloads: Sequence[Download]) -> str:

@@ -1,0 +1,32 @@
+"""The write-up of the benchmarks: what its tables say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.nights import Nights, PollNight
+from benchmarks.process import Used
+from benchmarks.race import Race, Result
+from benchmarks.write_up import write_up
+from tests.emulator import Plan
+
+RACE = Race("night", "A night", Plan(), rows=60, sequential_rows=4, at_once=24, interval_s=0.2)
+
+
+@pytest.fixture
+def nights() -> Nights:
+    """No more than the charts need."""
+    return Nights([PollNight("law", (1.0, 1.0), (1.0, 1.0), 100.0)], [], [(1.0, 2.0)], [(1.0, 2.0)], [0.5, 1.0])
+
+
+def result(done: int) -> Result:
+    return Result("gather", 60, done, Used(20.0, 3.0, 40.0), 1.0, 0.1, 0, 60, 0)
+
+
+@pytest.mark.parametrize(("done", "cells"), [(60, "3.00 | 5.0"), (15, "0.75 | 20.0"), (0, "0.00 | ")])
+def test_rates_and_costs_are_of_the_clips_that_came(tmp_path: Path, nights: Nights, done: int, cells: str) -> None:
+    write_up(tmp_path, [RACE], {"night": [result(done)]}, [], [], None, nights)
+
+    assert f"| bare aiohttp gather | 60 | {done} | 20.0 | {cells} | 40 |" in (tmp_path / "benchmarks.md").read_text()

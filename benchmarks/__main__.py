@@ -35,13 +35,14 @@ def main() -> None:
         for step in measure_rows(Path(folder) / "rows") if not wanted or "rows" in wanted else ():
             steps.append(step)
             print(step, flush=True)
-        crowd = measure_crowd(Path(folder) / "crowd") if not wanted or "crowd" in wanted else None
-        print(crowd, flush=True)
-    nights = simulated_nights()
+        crowd = None
+        if not wanted or "crowd" in wanted:
+            crowd = measure_crowd(Path(folder) / "crowd")
+            print(crowd, flush=True)
     if wanted:
         print("a part only: docs/benchmarks.md is left as it is")
         return
-    write_up(DOCS, RACES, results, downloads, steps, crowd, nights)
+    write_up(DOCS, RACES, results, downloads, steps, crowd, simulated_nights())
     print(f"wrote {DOCS / 'benchmarks.md'}")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks import __main__ as program
 from benchmarks.nights import Nights, PollNight
 from benchmarks.process import Used
 from benchmarks.race import Race, Result
@@ -30,3 +32,16 @@ def test_rates_and_costs_are_of_the_clips_that_came(tmp_path: Path, nights: Nigh
     write_up(tmp_path, [RACE], {"night": [result(done)]}, [], [], None, nights)
 
     assert f"| bare aiohttp gather | 60 | {done} | 20.0 | {cells} | 40 |" in (tmp_path / "benchmarks.md").read_text()
+
+
+def test_a_part_measures_that_part_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "downloads"])
+    monkeypatch.setattr(program, "measure_downloads", lambda _: ["quick"])
+    for name in ("precompile", "simulated_nights", "measure_crowd", "run_race", "write_up"):
+        monkeypatch.setattr(program, name, lambda *_, name=name: None if name == "precompile" else pytest.fail(name))
+
+    program.main()
+
+    assert capsys.readouterr().out == "quick\na part only: docs/benchmarks.md is left as it is\n"

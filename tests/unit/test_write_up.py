@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,28 @@ def test_rates_and_costs_are_of_the_clips_that_came(tmp_path: Path, nights: Nigh
     write_up(tmp_path, [RACE], {"night": [result(done)]}, [], [], None, nights)
 
     assert f"| bare aiohttp gather | 60 | {done} | 20.0 | {cells} | 40 |" in (tmp_path / "benchmarks.md").read_text()
+
+
+@pytest.mark.parametrize("there", [[], ["bench-limit.svg"], ["bench-polls.svg", "bench-limit.svg"]])
+def test_charts_that_cannot_be_drawn_anew_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nights: Nights, there: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    (tmp_path / "pictures").mkdir()
+    for name in there:
+        (tmp_path / "pictures" / name).touch()
+
+    write_up(tmp_path, [], {}, [], [], None, nights)
+
+    text = (tmp_path / "benchmarks.md").read_text()
+    assert re.findall(r"\(pictures/(.*)\)", text) == there
+
+
+def test_the_extra_that_the_charts_need_is_one_that_there_is_and_is_installed() -> None:
+    root = Path(__file__).resolve().parents[2]
+    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert [one for one in extras["bench"] if one.startswith("matplotlib")]
+    assert "--editable '.[dev,bench]'" in (root / "Makefile").read_text()
 
 
 def test_a_part_measures_that_part_and_nothing_else(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import PackageNotFoundError, entry_points, version
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +55,17 @@ def test_the_console_script_is_where_it_was() -> None:
 
     (script,) = entry_points(group="console_scripts", name="avatar-batch")
     assert script.value == "pipeline.cli:main"
+
+
+def test_the_source_archive_holds_what_its_tests_import() -> None:
+    root = Path(__file__).resolve().parents[2]
+    build = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    held = build["targets"]["sdist"]["include"]
+    texts = [path.read_text(encoding="utf-8") for path in (root / "tests").rglob("*.py")]
+    imported = {name for text in texts for name in re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE)}
+    own = {name for name in imported if (root / name).is_dir()}
+    assert {"tests", "pipeline", "benchmarks"} <= own
+    assert own <= set(held)
 
 
 def test_importing_the_package_prints_nothing_and_starts_nothing() -> None:

@@ -103,7 +103,7 @@ class Clip:
         attempts: how many submits the row has had.
         submitted_at, completed_at: Unix seconds; 0 where it has not happened.
         part: what is known of a download under way (JSON), empty without one.
-        voice_s: of the current attempt where there is one, else of the row.
+        model, voice_s: of the current attempt; of the row where it is pending or was never sent.
         error_code: what an earlier run left it with, empty for none.
     """
 

@@ -9,10 +9,15 @@ from pipeline.clip import Clip, Status
 
 __all__ = ["counts_by_status", "read_clips", "reserved_usd"]
 
-_COLUMNS = """
-    clips.seq, clips.moved, clips.id, clips.status, clips.image, clips.audio, clips.prompt, clips.model,
+# What was sent stays what it was, whatever the manifest says since: the usage log and the poll are asked for the model
+# that was submitted, and its clip is held against that model and voice.
+_AS_SENT = "clips.status <> 'pending' AND attempts.n IS NOT NULL"
+_COLUMNS = f"""
+    clips.seq, clips.moved, clips.id, clips.status, clips.image, clips.audio, clips.prompt,
+    CASE WHEN {_AS_SENT} THEN attempts.model ELSE clips.model END,
     clips.provider, clips.options, clips.output, clips.image_stamp, clips.audio_stamp, clips.fingerprint,
-    CASE clips.status WHEN 'pending' THEN clips.voice_s ELSE coalesce(attempts.voice_s, clips.voice_s) END, clips.estimated_usd, clips.attempts, coalesce(attempts.n, 0),
+    CASE WHEN {_AS_SENT} THEN attempts.voice_s ELSE clips.voice_s END,
+    clips.estimated_usd, clips.attempts, coalesce(attempts.n, 0),
     coalesce(attempts.client_request_id, ''), coalesce(attempts.generation_id, ''), coalesce(clips.video_url, ''),
     coalesce(attempts.submitted_at, 0), coalesce(attempts.ended_at, 0), coalesce(clips.part, ''),
     coalesce(clips.error_code, '')
@@ -20,7 +25,10 @@ _COLUMNS = """
 
 
 def read_clips(db: sqlite3.Connection, where: str, parameters: Iterable[object] = ()) -> list[Clip]:
-    """Clips with their current attempt, by a condition on both. A pending row's voice is that of its inputs."""
+    """Clips with their current attempt, by a condition on both.
+
+    Model and voice are those that were submitted; a pending row's are those of its inputs.
+    """
     sql = f"SELECT {_COLUMNS} FROM clips LEFT JOIN attempts ON attempts.n = clips.attempt WHERE {where}"
     rows = db.execute(sql, tuple(parameters))
     clips = []

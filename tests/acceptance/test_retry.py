@@ -122,6 +122,20 @@ def test_a_changed_row_is_told_and_kept_until_asked_for(emu: Emulator, nights: N
     assert len(night.generations()) == 3
 
 
+def test_a_clip_is_held_against_the_model_it_was_ordered_from(emu: Emulator, nights: Nights) -> None:
+    emu.set_plan(Plan(render_s=60.0))
+    night = nights(emu, 1)
+    with night.start() as running:
+        night.wait_for(lambda: len(night.generations()) == 1)
+        night.wait_for(lambda: list(night.states().values()) == ["rendering"])
+        running.kill()
+    emu.finish()
+    night.write(night.ids, {"r1": {"model": "klingai/avatar-standard"}})
+    ended = night.run()
+    assert ended.code == 0, ended.text
+    night.assert_paid_once(generations=1)
+
+
 def test_a_row_that_leaves_the_manifest_is_still_fetched_and_never_bought_again(emu: Emulator, nights: Nights) -> None:
     emu.set_plan(Plan(render_s=60.0))
     night = nights(emu, 3)

@@ -97,3 +97,14 @@ def test_a_row_lost_long_ago_is_found_by_its_time(emu: Emulator, nights: Nights)
     ended = night.run(hook={"clock": [40 * 86400, 0]})
     assert ended.code == 0, ended.text
     night.assert_paid_once(generations=1)
+
+
+def test_a_lost_submit_is_looked_for_under_the_model_it_was_sent_with(emu: Emulator, nights: Nights) -> None:
+    emu.set_plan(LOST, log_forgets_probability=1.0)
+    night = nights(emu, 1, reconcile__wait_s=0.5)
+    assert night.run().code == 1
+    emu.set_plan(Plan(render_s=0.1))
+    night.write(night.ids, {"r1": {"model": "klingai/avatar-standard"}})
+    ended = night.run("run", "--resubmit-unconfirmed")
+    assert ended.code == 0, ended.text
+    night.assert_paid_once(generations=1)

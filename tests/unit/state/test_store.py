@@ -12,8 +12,9 @@ import pytest
 from pipeline.clip import Status
 from pipeline.state import StateFile
 from pipeline.state.store import PendingEstimate
+from pipeline.state.upkeep import retry
 from tests.unit.making import rows_named
-from tests.unit.state.conftest import bring, clip_of, take
+from tests.unit.state.conftest import bring, clip_of, take, written
 
 NAMES = [f"row-{number:03}" for number in range(150)]
 
@@ -134,5 +135,55 @@ async def test_a_row_s_own_voice_holds_until_it_is_sent_and_then_that_of_the_sub
     state = StateFile(path)
     try:
         assert clip_of(state, "one").voice_s == 5.0
+    finally:
+        await state.close()
+
+
+@pytest.mark.parametrize("status", [one for one in Status if one is not Status.PENDING])
+async def test_a_model_that_is_edited_is_that_of_the_next_submit(path: Path, status: Status) -> None:
+    sent, unsent = rows_named(["sent", "unsent"])
+    take(path, [sent, unsent])
+    state = StateFile(path)
+    await bring(state, "sent", status)
+    await state.close()
+    take(path, [replace(sent, model="veed/fabric-1.0"), replace(unsent, model="veed/fabric-1.0")])
+
+    state = StateFile(path)
+    try:
+        assert clip_of(state, "sent").model == sent.model
+        assert clip_of(state, "unsent").model == "veed/fabric-1.0"
+    finally:
+        await state.close()
+
+
+async def test_a_row_that_is_rendered_anew_has_the_model_of_the_manifest(path: Path) -> None:
+    (row,) = rows_named(["one"])
+    take(path, [row])
+    state = StateFile(path)
+    await bring(state, "one", Status.DONE)
+    await state.close()
+    take(path, [replace(row, model="veed/fabric-1.0", voice_s=9.0)])
+    with written(path) as db:
+        retry(db, ["one"])
+
+    state = StateFile(path)
+    try:
+        clip = clip_of(state, "one")
+        assert (clip.model, clip.voice_s) == ("veed/fabric-1.0", 9.0)
+    finally:
+        await state.close()
+
+
+async def test_a_voice_of_unknown_length_stays_so_when_another_takes_its_place(path: Path) -> None:
+    row = replace(rows_named(["one"])[0], voice_s=None, estimated_usd=None)
+    take(path, [row])
+    state = StateFile(path)
+    await bring(state, "one", Status.RENDERING)
+    await state.close()
+    take(path, [replace(row, voice_s=9.0, audio_digest="other")])
+
+    state = StateFile(path)
+    try:
+        assert clip_of(state, "one").voice_s is None
     finally:
         await state.close()

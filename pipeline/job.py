@@ -58,7 +58,7 @@ class Wishes:
     """What one run is asked for beyond the job itself.
 
     Attributes:
-        only: ids to submit; all, if empty.
+        only: ids to submit, and to do the other wishes for; all, if empty.
         retry: whether failed rows are taken up first, those of ``retry_ids`` or all.
         start_at, until: times of day, by this machine's clock, between which rows are submitted.
     """
@@ -212,14 +212,10 @@ class Job:
             return ""
 
     def _fulfil(self, db: sqlite3.Connection, wishes: Wishes, intake: Intake) -> Opened:
-        rerendered = rerender(db) if wishes.rerender_changed else 0
-        retried = retry(db, wishes.retry_ids) if wishes.retry else None
-        unconfirmed: frozenset[int] = frozenset()
-        if wishes.resubmit_unconfirmed:
-            resubmit(db)
-            unconfirmed = frozenset(
-                seq for (seq,) in db.execute("SELECT seq FROM clips WHERE status = 'unconfirmed' AND NOT dropped")
-            )
+        # What becomes pending stays so after this run, and the next one pays for it: --only holds for each wish.
+        rerendered = rerender(db, wishes.only) if wishes.rerender_changed else 0
+        retried = retry(db, wishes.retry_ids, wishes.only) if wishes.retry else None
+        unconfirmed = resubmit(db, wishes.only) if wishes.resubmit_unconfirmed else frozenset()
         recover(db)
         lost = forget_lost_files(db, self.out)
         changed = changed_rows(db)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pipeline.clip import Clip, Status
 
-__all__ = ["counts_by_status", "read_clips", "reserved_usd"]
+__all__ = ["among", "counts_by_status", "read_clips", "reserved_usd"]
 
 # What was sent stays what it was, whatever the manifest says since: the usage log and the poll are asked for the model
 # that was submitted, and its clip is held against that model and voice.
@@ -22,6 +22,11 @@ _COLUMNS = f"""
     coalesce(attempts.submitted_at, 0), coalesce(attempts.ended_at, 0), coalesce(clips.part, ''),
     coalesce(clips.error_code, '')
 """
+
+
+def among(ids: Sequence[str]) -> str:
+    """What a condition goes on with so that a row is one of these, where there are any; the ids are its parameters."""
+    return f" AND clips.id IN ({', '.join('?' * len(ids))})" if ids else ""
 
 
 def read_clips(db: sqlite3.Connection, where: str, parameters: Iterable[object] = ()) -> list[Clip]:

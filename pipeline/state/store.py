@@ -15,7 +15,7 @@ from pipeline.clip import IN_FLIGHT, Clip, Failure, Status
 from pipeline.inspection.facts import Inspection
 from pipeline.state import moves
 from pipeline.state.inspections import UNSEEN, note_inspection
-from pipeline.state.rows import counts_by_status, read_clips, reserved_usd
+from pipeline.state.rows import among, counts_by_status, read_clips, reserved_usd
 from pipeline.state.schema import connect, connect_reader
 from pipeline.state.writer import Writer
 
@@ -132,7 +132,7 @@ class StateFile:
             where += " AND NOT clips.dropped"
         if status is Status.DONE:
             where += f" AND {UNSEEN}"
-        where += _among(only)
+        where += among(only)
 
         def read(after: int, limit: int) -> Sequence[Clip]:
             return read_clips(self._reader, f"{where} ORDER BY clips.moved LIMIT ?", (after, *only, limit))
@@ -151,7 +151,7 @@ class StateFile:
         """What is about to be submitted, among the rows named if any are."""
         sql = (
             "SELECT count(*), total(estimated_usd), count(*) - count(estimated_usd) FROM clips "
-            "WHERE status = 'pending' AND NOT dropped" + _among(only)
+            "WHERE status = 'pending' AND NOT dropped" + among(only)
         )
         return PendingEstimate(*self._reader.execute(sql, tuple(only)).fetchone())
 
@@ -243,8 +243,3 @@ class StateFile:
         # A row that left the manifest counts while it is in flight and no longer.
         self.counts[new] += not set_aside or new in IN_FLIGHT
         self.changed.set()
-
-
-def _among(ids: Sequence[str]) -> str:
-    """The condition that a row is one of these, where there are any."""
-    return f" AND clips.id IN ({', '.join('?' * len(ids))})" if ids else ""

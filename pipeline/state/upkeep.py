@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.clip import FailureCode, Status
 from pipeline.errors import UsageError
 from pipeline.state.moves import next_move
+from pipeline.state.rows import among
 
 __all__ = ["Retried", "changed_rows", "forget_lost_files", "known_ids", "recover", "rerender", "resubmit", "retry"]
 
@@ -56,16 +57,26 @@ def _fetch_what_is_paid(db: sqlite3.Connection) -> None:
         _set_status(db, seq, Status.RENDERING)
 
 
-def resubmit(db: sqlite3.Connection) -> int:
+def resubmit(db: sqlite3.Connection, only: Sequence[str] = ()) -> frozenset[int]:
     """unconfirmed → pending for rows whose generation the API does not know: asked for by --resubmit-unconfirmed.
 
     Rows without a generation id stay: the usage log is asked once more first.
+
+    Args:
+        only: ids of the rows to do it for; all, if empty.
+
+    Returns:
+        Numbers of the rows that stay, to be sent again if the log does not know them.
     """
-    sql = "SELECT clips.seq FROM clips JOIN attempts ON n = attempt WHERE status = 'unconfirmed' AND NOT dropped AND generation_id IS NOT NULL"
-    rows = db.execute(sql).fetchall()
-    for (seq,) in rows:
-        _set_status(db, seq, Status.PENDING)
-    return len(rows)
+    sql = (
+        "SELECT clips.seq, generation_id FROM clips JOIN attempts ON n = attempt "
+        f"WHERE status = 'unconfirmed' AND NOT dropped{among(only)}"
+    )
+    rows = db.execute(sql, tuple(only)).fetchall()
+    for seq, generation_id in rows:
+        if generation_id is not None:
+            _set_status(db, seq, Status.PENDING)
+    return frozenset(seq for seq, generation_id in rows if generation_id is None)
 
 
 def known_ids(db: sqlite3.Connection, ids: Iterable[str]) -> None:
@@ -78,8 +89,8 @@ def known_ids(db: sqlite3.Connection, ids: Iterable[str]) -> None:
         raise UsageError(f"no row of this job: {', '.join(unknown)}; `avatar-batch export` lists them")
 
 
-def retry(db: sqlite3.Connection, ids: Sequence[str]) -> Retried:
-    """Take up failed rows, or the named ones.
+def retry(db: sqlite3.Connection, ids: Sequence[str], only: Sequence[str] = ()) -> Retried:
+    """Take up failed rows, or the named ones; of either those among ``only``, if any are.
 
     A clip that is paid for is fetched again, never bought again: a row that timed out or could not be downloaded
     goes back to the poll. One whose file was refused by verification is fetched again too, and rendered anew only
@@ -90,10 +101,10 @@ def retry(db: sqlite3.Connection, ids: Sequence[str]) -> Retried:
     where = f"clips.id IN ({marks})" if ids else "status = 'failed'"
     sql = (
         "SELECT clips.seq, clips.id, status, error_code, generation_id, fate FROM clips "
-        f"LEFT JOIN attempts ON n = attempt WHERE NOT dropped AND {where} ORDER BY clips.seq"
+        f"LEFT JOIN attempts ON n = attempt WHERE NOT dropped AND {where}{among(only)} ORDER BY clips.seq"
     )
     retried = Retried()
-    for seq, row_id, status, code, generation_id, fate in db.execute(sql, tuple(ids)).fetchall():
+    for seq, row_id, status, code, generation_id, fate in db.execute(sql, (*ids, *only)).fetchall():
         paid = generation_id is not None and fate in {"accepted", "completed"} and code != FailureCode.BAD_REQUEST
         if status not in {Status.FAILED, Status.DONE}:
             retried.left.append(row_id)
@@ -116,9 +127,16 @@ def changed_rows(db: sqlite3.Connection) -> list[tuple[int, str, Status]]:
     return [(seq, row_id, Status(status)) for seq, row_id, status in db.execute(sql)]
 
 
-def rerender(db: sqlite3.Connection) -> int:
-    """done → pending for changed rows; the old clip stays until the new one takes its place."""
-    rows = [seq for seq, _, status in changed_rows(db) if status is Status.DONE]
+def rerender(db: sqlite3.Connection, only: Sequence[str] = ()) -> int:
+    """done → pending for changed rows; the old clip stays until the new one takes its place.
+
+    Args:
+        only: ids of the rows to do it for; all, if empty.
+    """
+    chosen = frozenset(only)
+    rows = [
+        seq for seq, row_id, status in changed_rows(db) if status is Status.DONE and (not chosen or row_id in chosen)
+    ]
     for seq in rows:
         _set_status(db, seq, Status.PENDING)
     return len(rows)

@@ -103,6 +103,19 @@ def test_only_submits_the_named_rows(emu: Emulator, nights: Nights) -> None:
     night.assert_paid_once(generations=3)
 
 
+def test_only_bounds_what_a_retry_takes_up(emu: Emulator, nights: Nights) -> None:
+    emu.set_plan(Plan(render_s=0.1, fails=following(emu, 2), fail_message="No face was found."))
+    night = nights(emu, 2)
+    assert night.run().code == 1
+    emu.set_plan(PLAIN)
+    ended = night.run("retry", "--only", "r2")
+    assert night.states() == {"r1": "failed", "r2": "done"}, ended.text
+    assert night.rows()["r1"]["error"]["code"] == "generation_error"
+    # A run later buys nothing that was left out.
+    assert night.run().code == 1
+    assert len(night.journal("submit")) == 3
+
+
 def test_a_changed_row_is_told_and_kept_until_asked_for(emu: Emulator, nights: Nights) -> None:
     emu.set_plan(PLAIN)
     night = nights(emu, 2)

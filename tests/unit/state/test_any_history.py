@@ -9,7 +9,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,9 +109,11 @@ class AnyHistory(RuleBasedStateMachine):
     @rule(
         wishes=st.builds(
             Wishes, rerender_changed=st.booleans(), resubmit_unconfirmed=st.booleans(), retry=st.booleans()
-        )
+        ),
+        only=st.sets(some_name),
     )
-    def killed_and_run_again(self, wishes: Wishes) -> None:
+    def killed_and_run_again(self, wishes: Wishes, only: set[str]) -> None:
+        wishes = replace(wishes, only=sorted(only & self.present))
         before = {name: self.status(name) for name in NAMES}
         self.begin(wishes)
         self.expect(before, wishes)
@@ -137,6 +139,7 @@ class AnyHistory(RuleBasedStateMachine):
                 truth.current.fate = "accepted" if truth.current.has_id else "lost"
             if not here or new is not Status.PENDING or old is Status.PENDING:
                 continue
+            assert not wishes.only or name in wishes.only, f"{name} is not among {wishes.only}"
             changed = truth.prompt != truth.sent_prompt
             truth.asked |= old is Status.DONE and (name in wishes.retry_ids or (wishes.rerender_changed and changed))
             truth.asked |= old is Status.FAILED and name in wishes.retry_ids

@@ -25,6 +25,10 @@ async def after(path: Path, state: StateFile, act: Callable[[sqlite3.Connection]
     return result, StateFile(path)
 
 
+def statuses_in(db: sqlite3.Connection) -> dict[str, str]:
+    return dict(db.execute("SELECT id, status FROM clips").fetchall())
+
+
 async def failed(state: StateFile, row_id: str, status: Status, code: FailureCode, fate: str | None = None) -> None:
     await state.fail(await bring(state, row_id, status), Failure(code, "why"), fate=fate)
 
@@ -185,9 +189,11 @@ async def test_resubmitting_is_for_generations_that_the_api_does_not_know(path: 
     await bring(state, "one", Status.UNCONFIRMED)
     await state.unconfirm(await bring(state, "two", Status.RENDERING), Failure(FailureCode.NOT_FOUND, "404"))
 
-    count, state = await reopened(state, resubmit)
+    one = clip_of(state, "one").seq
 
-    assert count == 1
+    to_look_for, state = await reopened(state, resubmit)
+
+    assert to_look_for == {one}
     assert (clip_of(state, "one").status, clip_of(state, "two").status) == (Status.UNCONFIRMED, Status.PENDING)
     assert state.reserved_usd() == pytest.approx(0.6 + 0.5), "both may be paid for"
 
@@ -200,7 +206,8 @@ async def test_resubmitting_leaves_rows_alone_that_left_the_manifest(path: Path)
     take(path, rows_named(["one"]))
 
     with written(path) as db:
-        assert resubmit(db) == 0
+        assert resubmit(db) == frozenset()
+        assert statuses_in(db) == {"one": "pending", "two": "unconfirmed"}
 
 
 async def test_changed_rows_are_told_and_rendered_only_when_asked(path: Path, reopened: Any) -> None:
@@ -227,6 +234,55 @@ async def test_changed_rows_are_told_and_rendered_only_when_asked(path: Path, re
         assert (clip_of(state, "done").status, clip_of(state, "same").status) == (Status.PENDING, Status.DONE)
     finally:
         await state.close()
+
+
+@pytest.mark.parametrize("ids", [[], ["one", "two"]])
+async def test_a_retry_takes_none_that_only_leaves_out(path: Path, reopened: Any, ids: list[str]) -> None:
+    take(path, rows_named(["one", "two", "three"]))
+    state = StateFile(path)
+    for name in ("one", "two", "three"):
+        await bring(state, name, Status.FAILED)
+
+    retried, state = await reopened(state, lambda db: retry(db, ids, ["two", "three"]))
+
+    taken = ["two"] if ids else ["two", "three"]
+    assert (retried.to_submit, retried.to_fetch, retried.left) == (taken, [], [])
+    assert [clip_of(state, name).error_code for name in ("one", "two")] == ["generation_error", ""]
+
+
+async def test_a_retry_of_none_among_only_is_no_retry_of_all(path: Path, reopened: Any) -> None:
+    take(path, rows_named(["one", "two"]))
+    state = StateFile(path)
+    await bring(state, "one", Status.FAILED)
+    await bring(state, "two", Status.FAILED)
+
+    retried, state = await reopened(state, lambda db: retry(db, ["one"], ["two"]))
+
+    assert (retried.to_submit, retried.to_fetch, retried.left) == ([], [], [])
+
+
+async def test_only_holds_for_what_is_resubmitted_and_rendered_again(path: Path) -> None:
+    names = ["log-1", "log-2", "denied-1", "denied-2", "done-1", "done-2"]
+    take(path, rows_named(names))
+    state = StateFile(path)
+    for number in ("1", "2"):
+        await bring(state, f"log-{number}", Status.UNCONFIRMED)
+        await state.unconfirm(
+            await bring(state, f"denied-{number}", Status.RENDERING), Failure(FailureCode.NOT_FOUND, "")
+        )
+        await bring(state, f"done-{number}", Status.DONE)
+    first = clip_of(state, "log-1").seq
+    await state.close()
+    take(path, [a_row(name, prompt="another") for name in names])
+
+    only = ["log-1", "denied-1", "done-1"]
+    with written(path) as db:
+        assert resubmit(db, only) == {first}
+        assert rerender(db, only) == 1
+        assert statuses_in(db) == {
+            "log-1": "unconfirmed", "log-2": "unconfirmed", "denied-1": "pending", "denied-2": "unconfirmed",
+            "done-1": "pending", "done-2": "done",
+        }  # fmt: skip
 
 
 async def test_a_clip_that_is_gone_from_out_is_fetched_and_not_bought_again(path: Path, reopened: Any) -> None:

@@ -15,6 +15,7 @@ from pipeline.clip import Row
 from pipeline.manifest import Problems
 from pipeline.media import Picture, Voice
 from pipeline.state.moves import next_move
+from pipeline.state.names import refuse_names_of_clips, refuse_names_under_way
 
 __all__ = ["Intake", "StoredLooks", "take_in"]
 
@@ -22,11 +23,6 @@ _INPUTS = (
     "image", "audio", "prompt", "model", "provider", "options", "meta", "output", "voice_s", "estimated_usd",
     "image_stamp", "audio_stamp", "fingerprint",
 )  # fmt: skip
-
-
-_IN_THE_WAY = (
-    "SELECT id FROM clips WHERE output = ? AND status IN ('submitting', 'rendering', 'downloading', 'unconfirmed')"
-)
 
 
 @dataclass(slots=True)
@@ -68,7 +64,7 @@ def take_in(db: sqlite3.Connection, rows: Iterable[Row], out: Path, problems: Pr
 
     Rows that are new become pending. A row that is known keeps its status; its inputs become those of the manifest,
     and the attempt remembers which ones its clip was made from. Rows that left the manifest are forgotten if they
-    were never sent, else set aside.
+    were never sent, else set aside. What is wrong is noted in ``problems``, and then nothing of it may be committed.
     """
     intake = Intake()
     db.execute("CREATE TEMP TABLE IF NOT EXISTS present(seq INTEGER PRIMARY KEY)")
@@ -92,13 +88,6 @@ def take_in(db: sqlite3.Connection, rows: Iterable[Row], out: Path, problems: Pr
                     row=row.id,
                 )
                 continue
-            if holder := db.execute(_IN_THE_WAY, (row.output,)).fetchone():
-                problems.add(
-                    f"{out / row.output} is the file of row {holder[0]!r}, which left the manifest and still renders: let it "
-                    "finish under its id first, or give this row another file name",
-                    row=row.id,
-                )
-                continue
             move += 1
             seq = db.execute(insert, (row.id, move, *inputs)).lastrowid
             intake.added += 1
@@ -111,6 +100,9 @@ def take_in(db: sqlite3.Connection, rows: Iterable[Row], out: Path, problems: Pr
     gone = "seq NOT IN (SELECT seq FROM present)"
     db.execute(f"DELETE FROM clips WHERE {gone} AND status = 'pending' AND attempt IS NULL AND attempts = 0")
     intake.dropped = db.execute(f"UPDATE clips SET dropped = 1 WHERE {gone} AND NOT dropped").rowcount
+    # Only now all rows have the names of this manifest, and it is known which of them left it.
+    refuse_names_of_clips(db, out, problems)
+    refuse_names_under_way(db, out, problems)
     return intake
 
 

@@ -116,6 +116,22 @@ def test_only_bounds_what_a_retry_takes_up(emu: Emulator, nights: Nights) -> Non
     assert len(night.journal("submit")) == 3
 
 
+def test_names_that_are_swapped_cost_nobody_a_clip(emu: Emulator, nights: Nights) -> None:
+    emu.set_plan(PLAIN)
+    night = nights(emu, 2, output__template="{meta_n}.mp4")
+    night.write(night.ids, {"r1": {"meta_n": "x"}, "r2": {"meta_n": "y"}})
+    assert night.run().code == 0
+    night.write(night.ids, {"r1": {"meta_n": "y"}, "r2": {"meta_n": "x"}})
+    ended = night.run("retry", "r1")
+    assert ended.code == 2, ended.text
+    assert "y.mp4 is the clip of row 'r2'" in ended.stderr
+    assert len(night.journal("submit")) == 2
+    # The old names again: as if nothing had been.
+    night.write(night.ids, {"r1": {"meta_n": "x"}, "r2": {"meta_n": "y"}})
+    assert night.run().code == 0
+    night.assert_paid_once(generations=2)
+
+
 def test_a_changed_row_is_told_and_kept_until_asked_for(emu: Emulator, nights: Nights) -> None:
     emu.set_plan(PLAIN)
     night = nights(emu, 2)

@@ -127,6 +127,74 @@ async def test_a_new_row_does_not_write_to_the_file_of_one_that_still_renders(pa
         take(path, [a_row("new", output="clip.mp4")])
 
 
+async def done(path: Path, row_ids: list[str]) -> None:
+    """Rows of these ids, the clip of each in OUT under its own name."""
+    take(path, rows_named(row_ids))
+    state = StateFile(path)
+    for row_id in row_ids:
+        await bring(state, row_id, Status.DONE)
+        (path.parent / f"{row_id}.mp4").write_bytes(b"mp4")
+    await state.close()
+
+
+async def test_known_rows_that_swap_their_names_do_not_write_over_each_other(path: Path) -> None:
+    await done(path, ["a", "b", "c"])
+
+    with pytest.raises(
+        ManifestError, match=r"b\.mp4 is the clip of row 'b'.*another file name, or move that"
+    ) as caught:
+        take(path, [a_row("a", output="b.mp4"), a_row("b", output="a.mp4"), a_row("c")])
+
+    assert [problem.row for problem in caught.value.problems] == ["a", "b"]
+
+
+@pytest.mark.parametrize("status", [one for one in Status if one is not Status.DONE])
+async def test_a_row_whose_clip_is_to_come_keeps_off_the_name_of_a_finished_one(path: Path, status: Status) -> None:
+    await done(path, ["a"])
+    take(path, rows_named(["a", "b"]))
+    state = StateFile(path)
+    await bring(state, "b", status)
+    await state.close()
+
+    with pytest.raises(ManifestError, match=r"a\.mp4 is the clip of row 'a'"):
+        take(path, [a_row("a", output="moved.mp4"), a_row("b", output="a.mp4")])
+
+
+async def test_a_name_is_free_when_its_clip_was_moved_away(path: Path) -> None:
+    await done(path, ["a", "b"])
+    for name in ("a.mp4", "b.mp4"):
+        (path.parent / name).rename(path.parent / f"old-{name}")
+
+    assert take(path, [a_row("a", output="b.mp4"), a_row("b", output="a.mp4")]).added == 0
+
+
+async def test_a_clip_may_get_its_old_name_back(path: Path) -> None:
+    await done(path, ["a", "b"])
+    take(path, [a_row("a", output="new.mp4"), a_row("b")])
+
+    assert take(path, rows_named(["a", "b"])).added == 0
+
+
+async def test_a_known_row_does_not_take_the_file_of_one_that_left_and_still_renders(path: Path) -> None:
+    take(path, rows_named(["a", "b"]))
+    state = StateFile(path)
+    await bring(state, "b", Status.RENDERING)
+    await state.close()
+
+    with pytest.raises(ManifestError, match="the file of row 'b', which left the manifest and still renders"):
+        take(path, [a_row("a", output="b.mp4")])
+
+
+async def test_names_may_move_on_among_rows_that_are_to_come(path: Path) -> None:
+    take(path, rows_named(["a", "b"]))
+    state = StateFile(path)
+    await bring(state, "a", Status.RENDERING)
+    await state.close()
+
+    rows = [a_row("new", output="a.mp4"), a_row("a", output="b.mp4"), a_row("b", output="c.mp4")]
+    assert take(path, rows).added == 1
+
+
 def test_options_and_texts_of_all_scripts_come_back(path: Path) -> None:
     row = a_row(
         "a", prompt="né \U0001f600 'quoted' \x00", options={"seed": 7, "deep": [1, {"é": None}]}, meta={"meta_名": "値"}

@@ -66,9 +66,9 @@ class Card:
     @property
     def usd(self) -> float | None:
         """What it cost, else what it is expected to cost; None for a failure that isn't billed."""
-        if self.record.error_code in _NOT_BILLED:
-            return None
-        return self.record.estimated_usd if self.record.cost_usd is None else self.record.cost_usd
+        if self.record.cost_usd is None and self.record.error_code not in _NOT_BILLED:
+            return self.record.estimated_usd
+        return self.record.cost_usd
 
 
 def needs_people(record: Record) -> int:

@@ -24,13 +24,19 @@ __all__ = ["Overview", "Record", "Span", "StateView"]
 
 MOST_NOTED = 5
 
+# What a submit is announced to cost isn't owed before its clip is complete, and never if it fails.
+_SPENT = (
+    "(SELECT round(sum(coalesce(paid.cost_usd, paid.reserved_usd)), 6) FROM attempts AS paid "
+    "WHERE paid.seq = clips.seq AND paid.fate = 'completed')"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """One row and its clip, as it is exported and reported.
 
-    Times are Unix seconds, None where it has not happened; ``cost_usd`` is what the API said that the current
-    attempt costs; ``output`` is the clip's file where there is one, as a path from the working folder;
+    Times are Unix seconds, None where it has not happened; ``cost_usd`` is what the row has cost, counted as
+    ``Overview.spent_usd`` counts it, None where no clip of it completed; ``output`` is the clip's file where there is one, as a path from the working folder;
     ``inspection`` is what was seen of that file, None where it has not been looked at; ``notes`` is what its renderer
     said of it.
     """
@@ -98,7 +104,7 @@ class Overview:
     """Rows by status, and money.
 
     ``estimated_usd`` is for all rows whose voice's length is known; ``spent_usd`` is what the API said (else what
-    was estimated) of all clips that completed, clips that were rendered again included; ``reserved_usd`` adds what
+    was estimated) of all clips that completed, clips that were rendered again and rows that left the manifest included; ``reserved_usd`` adds what
     is being rendered or may be paid for.
     """
 
@@ -185,7 +191,7 @@ class StateView:
         where = "AND status = ?" if status else ""
         sql = (
             "SELECT id, status, attempts, client_request_id, generation_id, clip_output, sha256, bytes, duration_s, "
-            "cost_usd, error_code, error_message, submitted_at, accepted_at, ended_at, finished_at, image, audio, "
+            f"{_SPENT}, error_code, error_message, submitted_at, accepted_at, ended_at, finished_at, image, audio, "
             "prompt, clips.model, clips.voice_s, estimated_usd, "
             f"coalesce(attempts.fingerprint <> clips.fingerprint, 0), meta, {self._seen()}, provider, options, {self._said()} "
             f"FROM clips LEFT JOIN attempts ON n = attempt "

@@ -10,8 +10,9 @@ import pytest
 from pipeline.clip import Failure, FailureCode, Status
 from pipeline.errors import StateRefused, UsageError
 from pipeline.state import StateFile, StateView
+from pipeline.state.upkeep import retry
 from tests.unit.making import a_row, rows_named
-from tests.unit.state.conftest import bring, clip_of, take
+from tests.unit.state.conftest import bring, clip_of, take, written
 
 
 async def test_the_numbers_are_those_of_the_rows(path: Path) -> None:
@@ -63,6 +64,34 @@ async def test_a_row_as_a_status_has_the_keys_that_scripts_read(path: Path) -> N
     assert new == dict.fromkeys(done) | {"id": "new", "status": "pending", "attempts": 0}
     assert bad["error"] == {"code": "timeout", "message": "too late"}
     assert json.loads(json.dumps(bad)) == bad
+
+
+async def test_what_the_rows_cost_is_what_is_spent(path: Path) -> None:
+    names = [str(status) for status in Status]
+    take(path, rows_named([*names, "again", "failed-again", "no-word"]))
+    state = StateFile(path)
+    for status in Status:
+        await bring(state, str(status), status)
+    await bring(state, "again", Status.DONE)
+    await bring(state, "failed-again", Status.DONE)
+    clip = await state.begin_submit(clip_of(state, "no-word"), "request:no-word", 0.6)
+    await state.accept(clip, "generation:no-word", None)
+    await state.complete(clip_of(state, "no-word"), "u", None)
+    await state.close()
+    with written(path) as db:
+        retry(db, ["again", "failed-again"])
+    state = StateFile(path)
+    await bring(state, "again", Status.DONE)
+    await bring(state, "failed-again", Status.FAILED)
+    await state.close()
+
+    with StateView(path) as view:
+        costs = {record.id: record.as_export()["cost_usd"] for record in view.records()}
+        spent_usd = view.overview().spent_usd
+
+    paid = {"downloading": 0.5, "done": 0.5, "again": 1.0, "failed-again": 0.5, "no-word": 0.6}
+    assert costs == dict.fromkeys(names) | paid
+    assert spent_usd == pytest.approx(sum(paid.values()))
 
 
 async def test_an_exported_row_is_flat_and_holds_its_meta(path: Path) -> None:

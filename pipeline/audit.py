@@ -20,7 +20,6 @@ from pipeline.clip import IN_FLIGHT, Status
 from pipeline.errors import ConfigError, NotSent, RequestFailed, ServerTrouble, Throttled, UsageError
 from pipeline.job import Job
 from pipeline.local_studio import local_studio
-from pipeline.same_provider import refuse_other_provider
 from pipeline.state.schema import connect_reader
 
 __all__ = ["Attempt", "Audit", "Finding", "audit_job", "compare"]
@@ -174,8 +173,8 @@ async def audit_job(job: Job, api_key: str) -> Audit:
         raise UsageError(
             f"{job.state_path} isn't there: there is nothing to audit yet, start the job with `avatar-batch run`"
         )
-    refuse_other_provider(job)
     with closing(connect_reader(job.state_path)) as db:
+        job.refuse_other_provider(db)
         attempts, first_at, tag = _attempts(db, job.out)
     async with AsyncExitStack() as stack:
         base_url = job.settings.api.url

@@ -180,7 +180,8 @@ class Job:
     def _open(self, db: sqlite3.Connection, wishes: Wishes, tell: Callable[[int], None] | None) -> Opened:
         db.execute("BEGIN IMMEDIATE")
         try:
-            self._refuse_other_provider(db)
+            self.refuse_other_provider(db)
+            db.execute("INSERT OR IGNORE INTO job VALUES ('provider', ?)", (self.settings.api.provider,))
             mark = self._mark()
             intake = intake_if_unchanged(db, mark) if mark else None
             if intake is None:
@@ -230,16 +231,18 @@ class Job:
             problems=problems,
         )  # fmt: skip
 
-    def _refuse_other_provider(self, db: sqlite3.Connection) -> None:
-        """A rehearsal's clips and ids mean nothing to the paid API, nor the other way round."""
+    def refuse_other_provider(self, db: sqlite3.Connection) -> None:
+        """A rehearsal's clips and ids mean nothing to the paid API, nor the other way round.
+
+        Raises:
+            UsageError: the state file is of another ``api.provider`` than this job is set to.
+        """
         provider = self.settings.api.provider
         row = db.execute("SELECT value FROM job WHERE name = 'provider'").fetchone()
-        if row is None:
-            db.execute("INSERT INTO job VALUES ('provider', ?)", (provider,))
-        elif row[0] != provider:
+        if row is not None and row[0] != provider:
             kinds = {"local": "the local studio's rehearsal", "aimlapi": "clips of the paid API"}
             raise UsageError(
-                f"{self.out} holds {kinds[row[0]]}, and this run is set to api.provider={provider}: use another --out "
+                f"{self.out} holds {kinds[row[0]]}, and api.provider is set to {provider} now: use another --out "
                 f"(such as --out {self.out}-{provider}), or set api.provider={row[0]}"
             )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import StateRefused, UsageError
 from pipeline.job import Checked, Job
-from pipeline.same_provider import refuse_other_provider
 from pipeline.state import Overview, StateView
+from pipeline.state.schema import connect_reader
 
 __all__ = ["Plan", "make_plan"]
 
@@ -96,7 +97,8 @@ def _refusal(job: Job) -> str:
     if not job.state_path.exists():
         return ""
     try:
-        refuse_other_provider(job)
+        with closing(connect_reader(job.state_path)) as db:
+            job.refuse_other_provider(db)
     except StateRefused:
         raise
     except UsageError as error:

@@ -50,8 +50,6 @@ class Tally:
             for record in view.records(status=Status.RENDERING):
                 if record.completed_at is None and record.accepted_at is not None:
                     self._eta.accepted(record.id, record.accepted_at)
-                if record.cost_usd is not None:
-                    self._announced[record.id] = record.cost_usd
 
     def take(self, event: Event) -> None:
         """Count what happened."""

@@ -36,9 +36,9 @@ class Record:
     """One row and its clip, as it is exported and reported.
 
     Times are Unix seconds, None where it has not happened; ``cost_usd`` is what the row has cost, counted as
-    ``Overview.spent_usd`` counts it, None where no clip of it completed; ``output`` is the clip's file where there is one, as a path from the working folder;
-    ``inspection`` is what was seen of that file, None where it has not been looked at; ``notes`` is what its renderer
-    said of it.
+    ``Overview.spent_usd`` counts it, None where no clip of it completed; ``output`` is the clip's file where there is
+    one, as a path from the working folder; ``inspection`` is what was seen of that file, None where it has not been
+    looked at; ``notes`` is what its renderer said of it.
     """
 
     id: str
@@ -104,8 +104,8 @@ class Overview:
     """Rows by status, and money.
 
     ``estimated_usd`` is for all rows whose voice's length is known; ``spent_usd`` is what the API said (else what
-    was estimated) of all clips that completed, clips that were rendered again and rows that left the manifest included; ``reserved_usd`` adds what
-    is being rendered or may be paid for.
+    was estimated) of all clips that completed, clips that were rendered again and rows that left the manifest included;
+    ``reserved_usd`` adds what is being rendered or may be paid for.
     """
 
     rows: dict[Status, int]

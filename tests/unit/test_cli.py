@@ -362,7 +362,7 @@ def test_an_audit_by_the_wrong_books_is_refused_before_anything_starts(
     code, out, err = run("audit", "job.csv", "--set", f"api.provider={given}")
 
     assert (code, out) == (2, "")
-    assert f"and this run is set to api.provider={given}: use another --out" in err
+    assert f"and api.provider is set to {given} now: use another --out" in err
     assert len(err.splitlines()) == 1
     assert sorted(folder.rglob("*")) == before
 

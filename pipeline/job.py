@@ -16,7 +16,7 @@ from pipeline.errors import DiskFull, UsageError
 from pipeline.manifest import Looks, Problems, RowReader
 from pipeline.settings import Settings
 from pipeline.state.intake import Intake, StoredLooks, take_in
-from pipeline.state.schema import connect, create, refuse_network_disk
+from pipeline.state.schema import connect, create, damaged, is_held, refuse_network_disk
 from pipeline.state.unchanged import intake_if_unchanged, mark_of, note_mark
 from pipeline.state.upkeep import (
     Retried,
@@ -171,6 +171,8 @@ class Job:
             if fresh:
                 for suffix in ("", "-wal", "-shm", ".new"):
                     self.state_path.with_name(self.state_path.name + suffix).unlink(missing_ok=True)
+            if is_held(error):
+                raise UsageError(damaged(self.state_path, error)) from None
             if isinstance(error, sqlite3.OperationalError):
                 raise DiskFull(f"{self.state_path} can't be written ({error}): free space, then run again") from None
             if isinstance(error, OSError) and not isinstance(error, InterruptedError):

@@ -52,8 +52,8 @@ FAILURES: Mapping[FailureCode, Remedy] = {
     ),
     FailureCode.NOT_FOUND: Remedy(
         "The API does not know the clip",
-        "It may be paid for. Hold the job against the provider's books first; then ask the provider for the clip, or send the row "
-        "again with --resubmit-unconfirmed.",
+        "It may be paid for. Hold the job against the provider's books first; then ask the provider for the clip, or send "
+        "the row again with --resubmit-unconfirmed (a failed row: name it with retry, which is paid again).",
         "audit JOB",
         paid=False,
     ),

@@ -17,7 +17,9 @@ from pipeline.errors import StateRefused, UsageError
 from pipeline.placing import flush
 from pipeline.state import inspections, notes
 
-__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "connect", "connect_reader", "create", "damaged", "refuse_network_disk"]
+__all__ = [
+    "APPLICATION_ID", "SCHEMA_VERSION", "connect", "connect_reader", "create", "damaged", "is_held", "refuse_network_disk",
+]  # fmt: skip
 
 APPLICATION_ID = 0x41564254
 """``PRAGMA application_id`` of a state file: "AVBT"."""
@@ -201,11 +203,18 @@ def _open(path: Path, how: str) -> sqlite3.Connection:
 
 
 def damaged(path: Path, error: object) -> str:
-    """The line that tells the way out of a damaged state file."""
+    """The line that tells the way out of a damaged state file, or of one that can't be had now."""
+    if is_held(error):
+        return f"{path} is held by another program, such as a database browser: close it there, then run again"
     return (
         f"{path} can't be read ({error}). It knows what is paid for, so nothing starts anew over it: bring back a copy, "
         f"or rescue it with `sqlite3 {path} .recover | sqlite3 rescued.db`, or move it away and use another --out"
     )
+
+
+def is_held(error: object) -> bool:
+    """Whether all that is wrong with a state file is that somebody else has it."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 _looked_into: dict[tuple[int, int], int] = {}

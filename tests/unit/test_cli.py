@@ -9,9 +9,11 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import pytest
 from pipeline import cli
 from pipeline.clip import Failure, FailureCode, Status
 from pipeline.commands import render
+from pipeline.errors import UsageError
 from pipeline.exit_code import ExitCode
 from pipeline.job import Job, Wishes
 from pipeline.run import RunResult
@@ -413,3 +416,16 @@ def test_every_help_says_what_to_do_next(run: Run, command: str) -> None:
 
 def test_no_line_of_the_list_of_commands_is_cut_off(run: Run) -> None:
     assert "..." not in run("--help")[1].partition("Commands:")[2]
+
+
+def test_a_state_file_that_a_browser_of_databases_holds_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = Job.at(Path("job.csv"))
+    job.out.mkdir(parents=True)
+    job.open(Wishes())
+    with closing(sqlite3.connect(job.state_path, isolation_level=None)) as browser:
+        browser.execute("BEGIN IMMEDIATE")
+        connect = sqlite3.connect
+        monkeypatch.setattr(sqlite3, "connect", lambda path, **options: connect(path, **options | {"timeout": 0}))
+
+        with pytest.raises(UsageError, match="is held by another program, such as a database browser: close it there"):
+            job.open(Wishes())

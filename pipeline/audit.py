@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pipeline.api import ApiClient, LogEntry, LogPage
 from pipeline.api.books import Charge
 from pipeline.api.ids import client_request_id_prefix, generation_ids_to_try
-from pipeline.api.usage_log import walk_log, windows_since
+from pipeline.api.usage_log import CLOCKS_APART, note_lines, walk_log, windows_since
 from pipeline.clip import IN_FLIGHT, Status
 from pipeline.errors import ConfigError, NotSent, RequestFailed, ServerTrouble, Throttled, UsageError
 from pipeline.job import Job
@@ -26,8 +26,6 @@ __all__ = ["Attempt", "Audit", "Finding", "audit_job", "compare"]
 
 TRIES = 5
 WAIT_S = 2.0
-CLOCKS_APART_S = 7200.0
-"""By how much this machine's clock and the provider's may disagree."""
 
 _T = TypeVar("_T")
 
@@ -184,7 +182,7 @@ async def audit_job(job: Job, api_key: str) -> Audit:
         elif not api_key:
             raise ConfigError("no API key: set AIMLAPI_API_KEY to the key that the job was run with")
         api = await stack.enter_async_context(ApiClient(base_url, api_key, job.settings.api.timeout_s))
-        charges = await _charges(api, datetime.fromtimestamp(first_at - CLOCKS_APART_S, UTC))
+        charges = await _charges(api, datetime.fromtimestamp(first_at, UTC) - CLOCKS_APART)
         log: dict[str, LogEntry] = {}
         for model in sorted({attempt.model for attempt in attempts}):
             log |= await _log(api, model, first_at)
@@ -228,8 +226,10 @@ async def _log(api: ApiClient, model: str, first_at: float) -> dict[str, LogEntr
     def ask(window: Mapping[str, str], offset: int) -> Awaitable[LogPage]:
         return _patiently(lambda: api.usage_log(window, model=model, offset=offset))
 
-    pages = walk_log(ask, windows_since(first_at, time.time()))
-    return {entry.client_request_id: entry async for page in pages for entry in page.entries if entry.client_request_id}
+    found: dict[str, LogEntry] = {}
+    async for page in walk_log(ask, windows_since(first_at, time.time())):
+        note_lines(page, {entry.client_request_id for entry in page.entries} - {""}, found)
+    return found
 
 
 async def _patiently(ask: Callable[[], Awaitable[_T]]) -> _T:

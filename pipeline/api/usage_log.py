@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from pipeline.api.books import LogPage
+from pipeline.api.books import LogEntry, LogPage
 
-__all__ = ["walk_log", "windows_since"]
+__all__ = ["CLOCKS_APART", "note_lines", "walk_log", "windows_since"]
 
 SPAN = timedelta(days=90)
 """The log shows at most 92 days at a time."""
@@ -36,6 +36,22 @@ async def walk_log(ask: Ask, windows: Iterator[Mapping[str, str]]) -> AsyncGener
             # New lines push older ones to later pages meanwhile: seen twice perhaps, but never missed.
             offset += len(page.entries)
             has_more = page.has_more and bool(page.entries)
+
+
+def note_lines(page: LogPage, wanted: Container[str], found: dict[str, LogEntry]) -> None:
+    """Note the lines of wanted submits by their client request id.
+
+    Where a submit has more lines than one, what was made counts, not what failed beside it.
+    """
+    for entry in page.entries:
+        key = entry.client_request_id
+        if key in wanted:
+            found[key] = max(found.get(key, entry), entry, key=_tells)
+
+
+def _tells(entry: LogEntry) -> int:
+    """How much a line tells: that a clip was made, that something was billed, or that it failed."""
+    return 2 if entry.inference_id else 0 if entry.failed else 1
 
 
 def windows_since(first_at: float, now: float) -> Iterator[Mapping[str, str]]:

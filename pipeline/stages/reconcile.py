@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from pipeline.api import LogEntry, LogPage
-from pipeline.api.usage_log import walk_log, windows_since
+from pipeline.api.usage_log import note_lines, walk_log, windows_since
 from pipeline.clip import Clip, Failure, FailureCode, Status
 from pipeline.errors import (
     DiskFull,
@@ -122,11 +122,7 @@ class ReconcileStage:
         windows = windows_since(min(item.clip.submitted_at for item in wanted.values()), time.time())
         async with aclosing(walk_log(ask, windows)) as pages:
             async for page in pages:
-                for entry in page.entries:
-                    known = found.get(entry.client_request_id)
-                    # A submit may have more lines than one: what was made counts, not what failed beside it.
-                    if entry.client_request_id in wanted and (known is None or _tells(entry) > _tells(known)):
-                        found[entry.client_request_id] = entry
+                note_lines(page, wanted, found)
                 if len(found) == len(wanted) and all(entry.inference_id for entry in found.values()):
                     break
         return found
@@ -184,8 +180,3 @@ class ReconcileStage:
     def _gone(self, clip: Clip) -> None:
         del self._lost[clip.client_request_id]
         self._context.room.set()
-
-
-def _tells(entry: LogEntry) -> int:
-    """How much a line of the log tells: that a clip was made, that something was billed, or that it failed."""
-    return 2 if entry.inference_id else 0 if entry.failed else 1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
 import pytest
 
 from pipeline.api import LogEntry, LogPage
-from pipeline.api.usage_log import walk_log, windows_since
+from pipeline.api.usage_log import note_lines, walk_log, windows_since
 
 DAY_S = 86_400.0
 NOW = 1_800_000_000.0
@@ -52,3 +53,17 @@ async def test_each_window_is_read_to_its_last_page() -> None:
 
     assert [one.inference_id async for page in walked for one in page.entries] == ["1", "2", "3", "4"]
     assert not pages
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_several_lines_the_one_that_tells_most_is_noted(turned: bool) -> None:
+    made, billed = entry("r1"), replace(entry("r2"), inference_id="")
+    lines = [
+        made, replace(made, inference_id="", failed=True), billed, replace(billed, failed=True), entry("another's"),
+    ]  # fmt: skip
+    found: dict[str, LogEntry] = {}
+
+    for line in lines[::-1] if turned else lines:
+        note_lines(LogPage((line,), has_more=False), {"r1", "r2"}, found)
+
+    assert found == {"r1": made, "r2": billed}

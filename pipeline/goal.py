@@ -12,6 +12,7 @@ from pipeline.exit_code import ExitCode
 from pipeline.job import Job, Wishes
 from pipeline.stages import RunContext
 from pipeline.state import StateFile
+from pipeline.state.rows import among
 from pipeline.state.schema import connect_reader
 
 __all__ = ["Goal"]
@@ -56,7 +57,6 @@ class Goal:
 
     def _any(self, condition: str) -> bool:
         only = self.wishes.only
-        marks = f" AND id IN ({', '.join('?' * len(only))})" if only else ""
         with closing(connect_reader(self.job.state_path)) as db:
-            sql = f"SELECT 1 FROM clips WHERE NOT dropped AND {condition}{marks} LIMIT 1"
+            sql = f"SELECT 1 FROM clips WHERE NOT dropped AND {condition}{among(only)} LIMIT 1"
             return db.execute(sql, tuple(only)).fetchone() is not None

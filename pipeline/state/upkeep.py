@@ -97,11 +97,10 @@ def retry(db: sqlite3.Connection, ids: Sequence[str], only: Sequence[str] = ()) 
     when it is named, and so is a named row that is done.
     """
     known_ids(db, ids)
-    marks = ", ".join("?" * len(ids))
-    where = f"clips.id IN ({marks})" if ids else "status = 'failed'"
+    chosen = among(ids) or " AND status = 'failed'"
     sql = (
         "SELECT clips.seq, clips.id, status, error_code, generation_id, fate FROM clips "
-        f"LEFT JOIN attempts ON n = attempt WHERE NOT dropped AND {where}{among(only)} ORDER BY clips.seq"
+        f"LEFT JOIN attempts ON n = attempt WHERE NOT dropped{chosen}{among(only)} ORDER BY clips.seq"
     )
     retried = Retried()
     for seq, row_id, status, code, generation_id, fate in db.execute(sql, (*ids, *only)).fetchall():
@@ -117,14 +116,14 @@ def retry(db: sqlite3.Connection, ids: Sequence[str], only: Sequence[str] = ()) 
     return retried
 
 
-def changed_rows(db: sqlite3.Connection) -> list[tuple[int, str, Status]]:
-    """Rows whose inputs are no longer those that their clip was made from: number, id, status."""
+def changed_rows(db: sqlite3.Connection, only: Sequence[str] = ()) -> list[tuple[int, str, Status]]:
+    """Rows whose inputs are no longer those that their clip was made from, of ``only`` if any are: number, id, status."""
     sql = (
         "SELECT clips.seq, clips.id, clips.status FROM attempts JOIN clips ON clips.attempt = attempts.n "
-        "WHERE attempts.fingerprint <> clips.fingerprint AND NOT dropped AND status NOT IN ('pending', 'failed') "
-        "ORDER BY clips.seq"
+        "WHERE attempts.fingerprint <> clips.fingerprint AND NOT dropped AND status NOT IN ('pending', 'failed')"
+        f"{among(only)} ORDER BY clips.seq"
     )
-    return [(seq, row_id, Status(status)) for seq, row_id, status in db.execute(sql)]
+    return [(seq, row_id, Status(status)) for seq, row_id, status in db.execute(sql, tuple(only))]
 
 
 def rerender(db: sqlite3.Connection, only: Sequence[str] = ()) -> int:
@@ -133,10 +132,7 @@ def rerender(db: sqlite3.Connection, only: Sequence[str] = ()) -> int:
     Args:
         only: ids of the rows to do it for; all, if empty.
     """
-    chosen = frozenset(only)
-    rows = [
-        seq for seq, row_id, status in changed_rows(db) if status is Status.DONE and (not chosen or row_id in chosen)
-    ]
+    rows = [seq for seq, _, status in changed_rows(db, only) if status is Status.DONE]
     for seq in rows:
         _set_status(db, seq, Status.PENDING)
     return len(rows)

@@ -20,6 +20,7 @@ from pipeline.clip import IN_FLIGHT, Status
 from pipeline.errors import ConfigError, NotSent, RequestFailed, ServerTrouble, Throttled, UsageError
 from pipeline.job import Job
 from pipeline.local_studio import local_studio
+from pipeline.state.rows import provider_of
 from pipeline.state.schema import connect_reader
 
 __all__ = ["Attempt", "Audit", "Finding", "audit_job", "compare"]
@@ -172,7 +173,8 @@ async def audit_job(job: Job, api_key: str) -> Audit:
             f"{job.state_path} isn't there: there is nothing to audit yet, start the job with `avatar-batch run`"
         )
     with closing(connect_reader(job.state_path)) as db:
-        job.refuse_other_provider(db)
+        if refusal := job.refusal_of(provider_of(db)):
+            raise UsageError(refusal)
         attempts, first_at, tag = _attempts(db, job.out)
     async with AsyncExitStack() as stack:
         base_url = job.settings.api.url

@@ -16,6 +16,7 @@ from pipeline.errors import DiskFull, UsageError
 from pipeline.manifest import Looks, Problems, RowReader
 from pipeline.settings import Settings
 from pipeline.state.intake import Intake, StoredLooks, take_in
+from pipeline.state.rows import provider_of
 from pipeline.state.schema import connect, create, damaged, is_held, refuse_network_disk
 from pipeline.state.unchanged import intake_if_unchanged, mark_of, note_mark
 from pipeline.state.upkeep import (
@@ -182,7 +183,8 @@ class Job:
     def _open(self, db: sqlite3.Connection, wishes: Wishes, tell: Callable[[int], None] | None) -> Opened:
         db.execute("BEGIN IMMEDIATE")
         try:
-            self.refuse_other_provider(db)
+            if refusal := self.refusal_of(provider_of(db)):
+                raise UsageError(refusal)
             db.execute("INSERT OR IGNORE INTO job VALUES ('provider', ?)", (self.settings.api.provider,))
             mark = self._mark()
             intake = intake_if_unchanged(db, mark) if mark else None
@@ -233,20 +235,22 @@ class Job:
             problems=problems,
         )  # fmt: skip
 
-    def refuse_other_provider(self, db: sqlite3.Connection) -> None:
-        """A rehearsal's clips and ids mean nothing to the paid API, nor the other way round.
+    def refusal_of(self, held: str) -> str:
+        """Why OUT is not to be used, going by whose clips it holds; empty if it may be.
 
-        Raises:
-            UsageError: the state file is of another ``api.provider`` than this job is set to.
+        A rehearsal's clips and ids mean nothing to the paid API, nor the other way round.
+
+        Args:
+            held: ``api.provider`` of its first run; empty if there was none.
         """
         provider = self.settings.api.provider
-        row = db.execute("SELECT value FROM job WHERE name = 'provider'").fetchone()
-        if row is not None and row[0] != provider:
-            kinds = {"local": "the local studio's rehearsal", "aimlapi": "clips of the paid API"}
-            raise UsageError(
-                f"{self.out} holds {kinds[row[0]]}, and api.provider is set to {provider} now: use another --out "
-                f"(such as --out {self.out}-{provider}), or set api.provider={row[0]}"
-            )
+        if held in {"", provider}:
+            return ""
+        kinds = {"local": "the local studio's rehearsal", "aimlapi": "clips of the paid API"}
+        return (
+            f"{self.out} holds {kinds[held]}, and api.provider is set to {provider} now: use another --out "
+            f"(such as --out {self.out}-{provider}), or set api.provider={held}"
+        )
 
 
 def _told(rows: Iterator[Row], tell: Callable[[int], None] | None) -> Iterator[Row]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.errors import StateRefused, UsageError
 from pipeline.job import Checked, Job
 from pipeline.state import Overview, StateView
-from pipeline.state.schema import connect_reader
 
 __all__ = ["Plan", "make_plan"]
 
@@ -74,13 +71,14 @@ def make_plan(job: Job) -> Plan:
         UsageError: as ``Job.check``.
     """
     to_render = Checked()
-    overview = None
-    refusal = _refusal(job)
-    if job.state_path.exists() and not refusal:
+    checked, overview, refusal = None, None, ""
+    if job.state_path.exists():
         with StateView(job.state_path) as view:
-            checked = job.check(see=lambda row: to_render.add(row) if view.is_pending(row.id) else None)
-            overview = view.overview()
-    else:
+            refusal = job.refusal_of(view.provider())
+            if not refusal:
+                checked = job.check(see=lambda row: to_render.add(row) if view.is_pending(row.id) else None)
+                overview = view.overview()
+    if checked is None:
         checked = to_render = job.check()
     setting = job.settings.submit.max_in_flight
     in_flight = ASSUMED_IN_FLIGHT if setting == "auto" else setting
@@ -88,19 +86,5 @@ def make_plan(job: Job) -> Plan:
     in_all_s = sum(catalogue[model].expected_s * rows for model, rows in to_render.by_model.items())
     return Plan(
         checked, overview, to_render.rows, to_render.voice_s, to_render.estimated_usd,
-        in_all_s / min(in_flight, max(1, to_render.rows)) / 3600, in_flight, job.settings.api.provider,
-        refusal,
+        in_all_s / min(in_flight, max(1, to_render.rows)) / 3600, in_flight, job.settings.api.provider, refusal,
     )  # fmt: skip
-
-
-def _refusal(job: Job) -> str:
-    if not job.state_path.exists():
-        return ""
-    try:
-        with closing(connect_reader(job.state_path)) as db:
-            job.refuse_other_provider(db)
-    except StateRefused:
-        raise
-    except UsageError as error:
-        return str(error)
-    return ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.clip import Clip, Status
 
-__all__ = ["among", "counts_by_status", "read_clips", "reserved_usd"]
+__all__ = ["among", "counts_by_status", "provider_of", "read_clips", "reserved_usd"]
 
 # What was sent stays what it was, whatever the manifest says since: the usage log and the poll are asked for the model
 # that was submitted, and its clip is held against that model and voice.
@@ -62,3 +62,9 @@ def reserved_usd(db: sqlite3.Connection) -> float:
         "SELECT coalesce(sum(coalesce(cost_usd, reserved_usd)), 0) FROM attempts WHERE fate NOT IN ('failed', 'refused')"
     ).fetchone()
     return float(total)
+
+
+def provider_of(db: sqlite3.Connection) -> str:
+    """Who renders the job: ``api.provider`` of its first run; empty before that."""
+    row = db.execute("SELECT value FROM job WHERE name = 'provider'").fetchone()
+    return str(row[0]) if row else ""

@@ -17,7 +17,7 @@ from pipeline.inspection.facts import Inspection
 from pipeline.state import inspections, notes
 from pipeline.state.inspections import read_inspection
 from pipeline.state.notes import read_notes
-from pipeline.state.rows import counts_by_status
+from pipeline.state.rows import counts_by_status, provider_of
 from pipeline.state.schema import connect_reader, damaged
 
 __all__ = ["Overview", "Record", "Span", "StateView"]
@@ -231,8 +231,7 @@ class StateView:
 
     def provider(self) -> str:
         """Who renders this job: ``api.provider`` of its first run."""
-        row = self._db.execute("SELECT value FROM job WHERE name = 'provider'").fetchone()
-        return str(row[0]) if row else ""
+        return provider_of(self._db)
 
     def marked(self) -> int:
         """How many finished clips look wrong."""

@@ -13,13 +13,12 @@ from pipeline.api import Generation
 from pipeline.api.ids import generation_ids_to_try
 from pipeline.clip import Clip, Failure, FailureCode, Status
 from pipeline.errors import (
-    DiskFull,
     GenerationUnknown,
     KeyRefused,
     NotSent,
     OutOfCredits,
     ServerTrouble,
-    StateBroken,
+    StopRun,
     Throttled,
 )
 from pipeline.pacing import PollPlan, PollQueue
@@ -124,7 +123,7 @@ class PollStage:
     async def _poll(self, item: _Outstanding) -> None:
         try:
             await self._ask(item)
-        except (DiskFull, StateBroken) as reason:
+        except StopRun as reason:
             self._context.abort(reason)  # the row stays as it stood
 
     async def _ask(self, item: _Outstanding) -> None:

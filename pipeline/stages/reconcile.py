@@ -12,12 +12,11 @@ from pipeline.api import LogEntry, LogPage
 from pipeline.api.usage_log import note_lines, walk_log, windows_since
 from pipeline.clip import Clip, Failure, FailureCode, Status
 from pipeline.errors import (
-    DiskFull,
     KeyRefused,
     NotSent,
     OutOfCredits,
     ServerTrouble,
-    StateBroken,
+    StopRun,
     Throttled,
 )
 from pipeline.stages.context import RunContext
@@ -65,7 +64,7 @@ class ReconcileStage:
             began = self._context.now()
             try:
                 await self._look()
-            except (DiskFull, StateBroken) as reason:
+            except StopRun as reason:
                 self._context.abort(reason)
                 return
             if self._lost:

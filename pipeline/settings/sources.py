@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 import yaml
@@ -188,22 +188,24 @@ def _check(settings: Settings) -> None:
             "api.base_url is set, but api.provider is local (the studio starts inside the run): add --set api.provider=aimlapi"
         )
     if api.base_url:
-        if not _is_web_address(api.base_url):
+        parts = _web_address(api.base_url)
+        if parts is None:
             raise ConfigError(f"api.base_url: {api.base_url!r} isn't an http(s) URL, such as https://api.aimlapi.com")
-        parts = urlsplit(api.base_url)
         if parts.username or parts.password:
             raise ConfigError("api.base_url must not hold a password: the key comes from AIMLAPI_API_KEY")
         if parts.query or parts.fragment:
             raise ConfigError("api.base_url must not hold a query or a fragment: leave out what follows ? or #")
-    if settings.notify.url and not _is_web_address(settings.notify.url):
+    if settings.notify.url and _web_address(settings.notify.url) is None:
         raise ConfigError("notify.url isn't an http(s) URL: give one such as https://example.com/hook")
     if settings.retry.max_s < settings.retry.base_s:
         raise ConfigError("retry.max_s is smaller than retry.base_s: make it at least as large")
 
 
-def _is_web_address(text: str) -> bool:
+def _web_address(text: str) -> SplitResult | None:
+    """The parts of an http(s) URL; None if it is none."""
     try:
         parts = urlsplit(text)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
-        return False
+        return None
+    return parts if sound else None

@@ -51,7 +51,7 @@ class RequestRate:
     _next_at: float = 0.0
     _closed_until: float = 0.0
     _refused_at: float = -math.inf
-    _known_since: float = -math.inf
+    _recalled_at: float = -math.inf
     _first_refused_at: float = -math.inf
     _refusals: int = 0
     _span_s: float = SPANS_S[-1]
@@ -100,7 +100,7 @@ class RequestRate:
 
     def refused(self, now: float, retry_after_s: float | None = None) -> None:
         """429: too many in too short a time. Requests that were in the air together count once."""
-        self._refused_at = self._known_since = now
+        self._refused_at = now
         if now >= self._closed_until:
             if self._refusals:
                 self._next_at = min(self._next_at, now)  # the trial is over: now the pause decides
@@ -124,9 +124,9 @@ class RequestRate:
         # By the time since the last request, if that was held back too; never by that of a pause.
         passed = min(now - self._grown_at, 2 / self.learned_per_s) / max(LEAST_SPAN_S, self._span_s)
         self._grown_at = now
-        if self._known_since == -math.inf:
-            self._known_since = now  # an earlier run found it: as good as refused just now
-        spans = (now - self._known_since) / max(LEAST_SPAN_S, self._span_s)
+        if self._refused_at == self._recalled_at == -math.inf:
+            self._recalled_at = now  # an earlier run found it: as good as refused just now
+        spans = (now - max(self._refused_at, self._recalled_at)) / max(LEAST_SPAN_S, self._span_s)
         if self._searching:
             self.learned_per_s *= (1 + SEARCH_A_SPAN) ** passed
         elif spans > 1:
@@ -161,7 +161,6 @@ class RequestRate:
         if count >= MEANINGFUL:
             self.learned_per_s = min(self.learned_per_s, SHARE * count / max(1.0, span_s))
             self._searching, self._span_s, self._refused_at = True, max(1.0, span_s), now
-            self._known_since = now
 
     def _within(self, span_s: float, until: float) -> Iterator[float]:
         """When requests were answered that a limit of this span counts at a time, the first of them first."""

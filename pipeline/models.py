@@ -102,8 +102,10 @@ def builtin_catalogue() -> Catalogue:
 
 def model_named(catalogue: Catalogue, name: str) -> Model:
     """A model; for one that has left the catalogue since its clip was ordered, one of which little is promised."""
-    like = builtin_catalogue()[_LIKE]
-    return catalogue.get(name) or msgspec.structs.replace(like, name=name, width=None, height=None, fps=None)
+    known = catalogue.get(name)
+    if known is not None:
+        return known
+    return msgspec.structs.replace(builtin_catalogue()[_LIKE], name=name, width=None, height=None, fps=None)
 
 
 def extended_catalogue(changes: Mapping[str, Any]) -> Catalogue:

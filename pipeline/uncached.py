@@ -17,6 +17,8 @@ FROM_BYTES = 1 << 20
 """Smaller contents cost the same either way."""
 BLOCK_BYTES = 4096
 """Places in memory and in the file are multiples of the disk's logical block; few disks have a larger one."""
+O_DIRECT = getattr(os, "O_DIRECT", 0)
+"""The system's way past its cache; 0: it has none."""
 PIECE_BYTES = 1 << 20
 """Copied and written at a time: what fits into a core's cache costs half of what four times as much does."""
 
@@ -30,7 +32,7 @@ def write_all(descriptor: int, content: bytes) -> None:
         OSError: the disk.
     """
     rest = memoryview(content)
-    if len(rest) >= FROM_BYTES:
+    if O_DIRECT and len(rest) >= FROM_BYTES:
         rest = rest[_write_blocks(descriptor, rest) :]
     while rest:
         rest = rest[os.write(descriptor, rest) :]
@@ -42,7 +44,7 @@ def _write_blocks(descriptor: int, content: memoryview) -> int:
     piece = memoryview(mmap.mmap(-1, PIECE_BYTES))  # such memory begins with a page
     written, end = 0, len(content) // BLOCK_BYTES * BLOCK_BYTES
     try:
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | getattr(os, "O_DIRECT", 0))
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | O_DIRECT)
         while written < end:
             count = min(PIECE_BYTES, end - written)
             piece[:count] = content[written : written + count]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import uncached
 from pipeline.uncached import BLOCK_BYTES, FROM_BYTES, PIECE_BYTES, write_all
 
 SIZES = (0, 1, FROM_BYTES - 1, FROM_BYTES, FROM_BYTES + 1, PIECE_BYTES + BLOCK_BYTES, 3 * PIECE_BYTES + 5 * 4096 + 7)
@@ -35,22 +36,26 @@ def test_every_byte_is_written_whether_blocks_are_filled_or_not(tmp_path: Path, 
     assert written(tmp_path / "clip", size_bytes)
 
 
-@pytest.mark.skipif(not hasattr(os, "O_DIRECT"), reason="this system has no such way")
-def test_whole_blocks_of_a_large_one_go_past_the_cache_and_the_rest_through_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("way", [uncached.O_DIRECT, 0])
+def test_whole_blocks_of_a_large_one_go_past_the_cache_where_there_is_a_way_and_the_rest_through_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: int
 ) -> None:
     direct: list[int] = []
     cached: list[int] = []
 
     def seen(descriptor: int, data: memoryview) -> int:
-        past = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_DIRECT
+        past = fcntl.fcntl(descriptor, fcntl.F_GETFL) & uncached.O_DIRECT
         (direct if past else cached).append(len(data))
         return write(descriptor, data)
 
     monkeypatch.setattr(os, "write", seen)
+    monkeypatch.setattr(uncached, "O_DIRECT", way)
 
     assert written(tmp_path / "large", 2 * PIECE_BYTES + BLOCK_BYTES + 7)
-    assert (direct, cached) == ([PIECE_BYTES, PIECE_BYTES, BLOCK_BYTES], [7])
+    if way:
+        assert (direct, cached) == ([PIECE_BYTES, PIECE_BYTES, BLOCK_BYTES], [7])
+    else:
+        assert (direct, cached) == ([], [2 * PIECE_BYTES + BLOCK_BYTES + 7])
 
     assert written(tmp_path / "small", FROM_BYTES - 1)
     assert cached[1:] == [FROM_BYTES - 1]
@@ -73,7 +78,7 @@ def test_what_a_disk_does_not_take_that_way_goes_through_the_cache(
 
     def refusing(descriptor: int, data: memoryview) -> int:
         nonlocal taken
-        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & getattr(os, "O_DIRECT", 0):
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & uncached.O_DIRECT:
             if taken == after:
                 raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
             taken += 1
@@ -90,7 +95,7 @@ def test_a_file_system_without_that_way_is_written_all_the_same(
     real = fcntl.fcntl
 
     def control(descriptor: int, command: int, flags: int = 0) -> int:
-        if command == fcntl.F_SETFL and flags & getattr(os, "O_DIRECT", 0):
+        if command == fcntl.F_SETFL and flags & uncached.O_DIRECT:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return real(descriptor, command, flags)
 

@@ -23,7 +23,7 @@ class Spool:
         self._filling = self._resting = memoryview(b"")
         self._filled = 0
         self._writing: asyncio.Task[int] | None = None
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
 
     async def add(self, piece: bytes) -> None:
         """Take a piece; errors are those of an earlier write."""
@@ -54,9 +54,11 @@ class Spool:
         if self._failure is not None:
             raise self._failure
         if self._writing is not None:
+            # Whoever is cancelled here leaves the write under way: without it all that follows would be in the wrong place.
+            await asyncio.wait([self._writing])
             writing, self._writing = self._writing, None
             try:
-                await writing
-            except Exception as failure:
+                writing.result()
+            except BaseException as failure:
                 self._failure = failure  # what comes behind a gap must not be written
                 raise

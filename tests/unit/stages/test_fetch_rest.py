@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from pipeline.stages.fetch import Broken, Fetch, Part, fetch
+from pipeline.stages.fetch import WRITE_BYTES, Broken, Fetch, Part, fetch
+from pipeline.stages.part_file import Holding
 from tests.unit.stages.download_host import BOOT, CLIP, ETAG, WHOLE, Cdn, fetched, sends
 
 
@@ -56,6 +60,38 @@ async def test_a_stall_is_a_break_and_keeps_what_came(how: Fetch, cdn: Cdn, part
     over.set()
 
     assert part.read_bytes() == CLIP[:5000]
+
+
+@pytest.mark.parametrize("begun", [0, 500_000])
+async def test_what_a_stopped_download_leaves_is_a_beginning_of_the_file(
+    how: Fetch, cdn: Cdn, part: Path, begun: int
+) -> None:
+    part.write_bytes(CLIP[:begun])
+    both_buffers_full, free = asyncio.Event(), threading.Event()
+    received: list[int] = []
+
+    def count(size: int) -> None:
+        received.append(size)
+        if sum(received) > 2 * WRITE_BYTES:
+            both_buffers_full.set()
+
+    asyncio.get_running_loop().set_default_executor(only := ThreadPoolExecutor(1))
+    only.submit(free.wait)  # the disk is at something else
+    slow = dataclasses.replace(how, holding=Holding(0), received=count)
+    fetching = asyncio.create_task(fetch(slow, cdn.url, part, WHOLE if begun else Part(), lambda _: None))
+    await both_buffers_full.wait()
+    await asyncio.sleep(0)
+
+    fetching.cancel()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    free.set()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+
+    left = part.read_bytes()
+    assert len(left) > begun
+    assert CLIP.startswith(left)
 
 
 async def test_a_server_that_ends_early_without_a_word_is_found_out(how: Fetch, cdn: Cdn, part: Path) -> None:

@@ -85,3 +85,51 @@ async def test_nothing_is_written_behind_a_gap() -> None:
     with pytest.raises(OSError, match="no room"):
         await spool.finish()
     assert written == [b"aa", b""]
+
+
+async def test_whoever_is_cancelled_leaves_no_gap() -> None:
+    released = asyncio.Event()
+    written: list[bytes] = []
+
+    async def write(data: bytes | memoryview) -> int:
+        await released.wait()  # as for a thread that is free, or for the file to be open
+        written.append(bytes(data))
+        return len(data)
+
+    spool = Spool(write, 2)
+
+    async def fill() -> None:
+        try:
+            for piece in (b"aa", b"bb", b"cc"):
+                await spool.add(piece)
+        finally:
+            await spool.finish()
+
+    filling = asyncio.create_task(fill())
+    await asyncio.sleep(0)  # now it waits for the first write, with the second piece in its buffer
+    filling.cancel()
+    await asyncio.sleep(0)
+    released.set()
+    with pytest.raises(asyncio.CancelledError):
+        await filling
+    assert b"".join(written) in {b"aa", b"aabb"}
+
+
+async def test_a_write_that_is_cancelled_itself_is_a_gap() -> None:
+    written: list[bytes] = []
+
+    async def write(data: bytes | memoryview) -> int:
+        if not written:
+            written.append(b"")
+            raise asyncio.CancelledError
+        written.append(bytes(data))
+        return len(data)
+
+    spool = Spool(write, 2)
+    await spool.add(b"aa")
+    await spool.add(b"bb")
+    with pytest.raises(asyncio.CancelledError):
+        await spool.add(b"cc")
+    with pytest.raises(asyncio.CancelledError):
+        await spool.finish()
+    assert written == [b""]

@@ -18,6 +18,7 @@ import click
 from pipeline.errors import AvatarBatchError, ManifestError, StopRun, UsageError, one_line
 from pipeline.exit_code import ExitCode
 from pipeline.state.schema import damaged
+from pipeline.unfailing import unfailing
 from pipeline.version import __version__
 
 __all__ = ["cli", "main"]
@@ -138,6 +139,7 @@ def _fault(error: Exception) -> str:
 def main() -> None:
     """The console script."""
     signal.signal(signal.SIGTERM, _interrupt)
+    sys.stderr = unfailing(sys.stderr)  # a night must not end for the sake of what it says
     with _ending():
         code = cli.main(prog_name="avatar-batch", standalone_mode=False)
         if sys.stdout is not None:  # as it is where it was closed

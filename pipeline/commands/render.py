@@ -24,6 +24,7 @@ from pipeline.remedies import FAILURES, NOTES
 from pipeline.run import RunResult, run_job
 from pipeline.settings import api_key_from
 from pipeline.state import StateView
+from pipeline.unfailing import unfailing
 
 __all__ = ["retry", "run"]
 
@@ -105,6 +106,7 @@ def _render(call: JobCall, wishes: Wishes, yes: bool) -> NoReturn:
         )
     report = after_run(call.job, call.command, result, _warn)
     if not call.quiet:
+        sys.stdout = unfailing(sys.stdout)  # the exit code is that of the run, whether anybody reads the rest or not
         _print_summary(call, result, report)
     sys.exit(result.exit_code)
 

@@ -57,13 +57,20 @@ class Ended:
 class Running:
     """A command under way; ended by its process id when the ``with`` is left."""
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str], scratch: Path, cwd: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], environ: Mapping[str, str], scratch: Path, cwd: Path, output: int | None = None
+    ) -> None:
         self._files = [scratch.with_suffix(".stdout"), scratch.with_suffix(".stderr")]
         self._began = time.monotonic()
         # Files, not pipes: nobody has to read them while the test does something else.
         with self._files[0].open("wb") as out, self._files[1].open("wb") as err:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=dict(environ), cwd=cwd
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output or out,
+                stderr=output or err,
+                env=dict(environ),
+                cwd=cwd,
             )
 
     def __enter__(self) -> Self:
@@ -164,9 +171,20 @@ class Night:
     # --- the command -----------------------------------------------------------------------------------------
 
     def start(
-        self, verb: str = "run", *words: str, key: str = KEY, hook: Json | None = None, **settings: object
+        self,
+        verb: str = "run",
+        *words: str,
+        key: str = KEY,
+        hook: Json | None = None,
+        output: int | None = None,
+        **settings: object,
     ) -> Running:
-        """Start the command; ``hook`` is for `hook/sitecustomize.py` in its process."""
+        """Start the command.
+
+        Args:
+            hook: for `hook/sitecustomize.py` in its process.
+            output: a descriptor for all that it says, instead of files.
+        """
         self._commands += 1
         merged = self.settings | {name.replace("__", "."): value for name, value in settings.items()}
         command = [sys.executable, "-m", "pipeline", verb, str(self.job), *words, "--out", str(self.out)]
@@ -179,7 +197,7 @@ class Night:
         environ |= {"AIMLAPI_API_KEY": key, "PYTHONPATH": str(REPOSITORY), "AVATAR_BATCH_CACHE_DIR": self.cache}
         if hook is not None:
             environ |= {"PYTHONPATH": f"{HOOK}{os.pathsep}{REPOSITORY}", "NIGHT_HOOK": json.dumps(hook)}
-        return Running(command, environ, self.folder / f"command-{self._commands}", REPOSITORY)
+        return Running(command, environ, self.folder / f"command-{self._commands}", REPOSITORY, output)
 
     def run(
         self,
@@ -191,7 +209,7 @@ class Night:
         **settings: object,
     ) -> Ended:
         """Run the command to its end."""
-        with self.start(verb, *words, key=key, hook=hook, **settings) as running:
+        with self.start(verb, *words, key=key, hook=hook, output=None, **settings) as running:
             ended = running.wait(timeout_s)
         self.said.append(ended.text)
         assert "Traceback" not in ended.text, ended.text

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -109,3 +111,48 @@ def test_a_download_cut_by_an_interrupt_goes_on_where_it_stood(emu: Emulator, ni
     assert night.run().code == 0
     night.assert_paid_once(generations=1)
     assert night.journal("download")[-1]["headers"]["range"] == f"bytes={stood}-"
+
+
+def pipe_without_a_reader() -> int:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+def full_disk() -> int:
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+NOWHERE = [
+    pipe_without_a_reader,
+    pytest.param(full_disk, marks=pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")),
+]
+
+
+@pytest.mark.parametrize("words", [[], ["--verbose"]])
+@pytest.mark.parametrize("opened", NOWHERE)
+def test_a_run_that_nobody_reads_any_more_goes_on(
+    emu: Emulator, nights: Nights, opened: Callable[[], int], words: list[str]
+) -> None:
+    night = nights(emu, 3, submit__max_in_flight=2)
+    output = opened()
+    with night.start("run", *words, output=output) as running:
+        os.close(output)
+        assert running.wait().code == 0
+    assert night.log()[-1]["action"] == "end"
+    night.assert_paid_once(generations=3)
+
+
+@pytest.mark.parametrize("opened", NOWHERE)
+def test_an_interrupt_that_ended_the_reader_too_is_130(
+    emu: Emulator, nights: Nights, opened: Callable[[], int]
+) -> None:
+    emu.set_plan(Plan(render_s=3600.0))
+    night = nights(emu, 3, submit__max_in_flight=2)
+    output = opened()
+    with night.start(output=output) as running:  # as with `| tee night.txt`: Ctrl-C goes to both
+        os.close(output)
+        night.wait_for(lambda: len(night.generations()) == 2)
+        running.send(signal.SIGINT)
+        assert running.wait().code == 130
+    assert night.log()[-1]["action"] == "end"

@@ -58,7 +58,7 @@ LOOKING_MOST_S = 60.0
 """How long the end of a run may wait for clips to be looked at, unless it is told: a share of its time, and no more than this."""
 
 GRACE_S = 4.0
-"""After an interrupt: for submits in the air to be answered, so that their ids are noted."""
+"""Whatever ends a run: for submits in the air to be answered, so that their ids are noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,14 +252,16 @@ async def _watch(
     for task in (submit, *others, *signals):
         task.add_done_callback(lambda _: context.state.changed.set())
     try:
-        while not interrupt.is_set() and not context.over.is_set():
-            context.state.changed.clear()
-            if goal.is_reached(context):
-                break
-            await context.state.changed.wait()
-            _look_for_faults(context, (submit, *others))
-        context.close_submitting()
-        await asyncio.wait([submit], timeout=GRACE_S)
+        try:
+            while not interrupt.is_set() and not context.over.is_set():
+                context.state.changed.clear()
+                if goal.is_reached(context):
+                    break
+                await context.state.changed.wait()
+                _look_for_faults(context, (submit, *others))
+        finally:  # also for whoever cancels the run
+            context.close_submitting()
+            await asyncio.wait([submit], timeout=GRACE_S)
         _look_for_faults(context, [submit])
         if context.fault is not None:
             raise context.fault  # with its traceback in the log

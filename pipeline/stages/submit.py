@@ -50,23 +50,27 @@ class SubmitStage:
         context = self._context
         await first_of(None, context.within_hours.wait(), context.submitting_over.wait())
         with closing(self._bodies):
-            await self._submit_all()
+            async with asyncio.TaskGroup() as requests:
+                try:
+                    await self._submit_all(requests)
+                except Exception as fault:
+                    # Raised here, it would end the submits that are in the air, and what they are answered would be lost.
+                    context.break_off(fault)
 
-    async def _submit_all(self) -> None:
+    async def _submit_all(self, requests: asyncio.TaskGroup) -> None:
         context = self._context
-        async with asyncio.TaskGroup() as requests:
-            clip: Clip | None = None
-            while not context.submitting_over.is_set():
-                clip = clip or self._backlog.get_nowait()
-                if clip is None:
-                    await first_of(None, self._backlog.wait(), context.submitting_over.wait())
-                    continue
-                context.learning.plan(clip.model)  # the pace starts from what is known of the model
-                if await self._turn():
-                    context.airborne += 1
-                    context.pace.started(context.now())
-                    requests.create_task(self._submit(clip))
-                    clip = None
+        clip: Clip | None = None
+        while not context.submitting_over.is_set():
+            clip = clip or self._backlog.get_nowait()
+            if clip is None:
+                await first_of(None, self._backlog.wait(), context.submitting_over.wait())
+                continue
+            context.learning.plan(clip.model)  # the pace starts from what is known of the model
+            if await self._turn():
+                context.airborne += 1
+                context.pace.started(context.now())
+                requests.create_task(self._submit(clip))
+                clip = None
 
     async def _turn(self) -> bool:
         """Wait until another submit may go; False if the wait was for something else and has to be taken up again."""
@@ -95,8 +99,7 @@ class SubmitStage:
             else:
                 context.stop_submitting(reason)
         except Exception as fault:
-            # Raised here, it would end the submits that are in the air, and what they are answered would be lost.
-            context.break_off(fault)
+            context.break_off(fault)  # see above: others are in the air
         finally:
             context.airborne -= 1
             context.room.set()

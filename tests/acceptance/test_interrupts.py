@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
@@ -9,9 +10,11 @@ from collections.abc import Callable
 
 import pytest
 
+from pipeline import Job, load_settings, run_job
 from tests.emulator import Action, Cdn, Emulator, Plan, Rule
 
 from .conftest import Nights
+from .night import KEY
 
 LEAVES_WITHIN_S = 6.0
 
@@ -49,6 +52,21 @@ def test_a_submit_in_the_air_is_waited_for_a_moment_and_found_later(emu: Emulato
     emu.set_plan(Plan(render_s=0.2))
     assert night.run().code == 0
     night.assert_paid_once(generations=3)
+
+
+async def test_a_cancelled_run_of_a_library_notes_a_slow_answer_too(emu: Emulator, nights: Nights) -> None:
+    emu.set_plan(Plan(render_s=0.2, rules=[Rule("submit", Action("slow", seconds=1.5), nth=[1])]))
+    night = nights(emu, 1, api__timeout_s=60)
+    given = [f"{name}={value}" for name, value in night.settings.items()]
+    job = Job.at(night.job, load_settings(assignments=given, environ={}), night.out)
+    running = asyncio.create_task(run_job(job, api_key=KEY))
+    await asyncio.to_thread(night.wait_for, lambda: night.journal("submit"))
+
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert night.states() == {"r1": "rendering"}
 
 
 def test_a_slow_answer_within_the_grace_is_noted(emu: Emulator, nights: Nights) -> None:

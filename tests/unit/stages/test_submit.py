@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.api.wire import Accepted
 from pipeline.clip import Clip, Status
 from pipeline.stages import submit
 from pipeline.stages.submit import SubmitStage
@@ -67,3 +69,51 @@ async def test_a_stop_while_requests_are_prepared_submits_none_of_them(
     assert not night.begun
     assert not night.context.faults
     assert night.context.airborne == 0
+
+
+async def test_a_fault_of_the_loop_leaves_the_submits_in_the_air_their_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = Night(tmp_path)
+    fault = sqlite3.OperationalError("disk I/O error")
+    in_the_air, answered = asyncio.Event(), asyncio.Event()
+    noted: list[str] = []
+
+    async def begin_submit(clip: Clip, *_: object) -> Clip:
+        return clip
+
+    async def send(*_: object) -> Accepted:
+        in_the_air.set()
+        await answered.wait()
+        return Accepted("g1", None, None)
+
+    async def accept(clip: Clip, generation_id: str, _: object) -> float:
+        noted.append(generation_id)
+        return 0.0
+
+    def break_off(error: Exception) -> None:
+        night.context.faults.append(error)
+        night.context.submitting_over.set()
+        answered.set()
+
+    def read(after: int, _: int) -> Sequence[Clip]:
+        if after > 0:
+            raise fault
+        return night.rows[:1]
+
+    arrived = Arrivals()
+    night.context.state.inbox = lambda *_, **__: Inbox(read, arrived)
+    night.context.state.begin_submit, night.context.state.accept = begin_submit, accept
+    night.context.api = SimpleNamespace(submit=send)
+    night.context.outage = SimpleNamespace(answered=lambda: None)
+    night.context.pace.accepted = night.context.tell = lambda *_, **__: None
+    night.context.break_off = break_off
+    monkeypatch.setattr(submit, "prepare_bodies", lambda clips: [SimpleNamespace() for _ in clips])
+    submitting = asyncio.create_task(SubmitStage(night.context).run())
+    await asyncio.wait_for(in_the_air.wait(), 30)
+
+    arrived.set()
+    await asyncio.wait_for(submitting, 30)
+
+    assert noted == ["g1"]
+    assert night.context.faults == [fault]

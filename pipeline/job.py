@@ -204,7 +204,8 @@ class Job:
     def _take_in(self, db: sqlite3.Connection, tell: Callable[[int], None] | None) -> Intake:
         problems = Problems(str(self.manifest))
         reader = self._reader(Looks(StoredLooks(db)), problems)
-        intake = take_in(db, _told(reader.rows(), tell), self.out, problems)
+        with closing(reader.rows()) as rows:  # whatever happens, in this thread: they have a database of their own
+            intake = take_in(db, _told(rows, tell), self.out, problems)
         problems.raise_if_any()
         return intake
 

@@ -8,7 +8,7 @@ import random
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -143,12 +143,16 @@ async def _open(job: Job, wishes: Wishes, tell_rows: Callable[[int], None] | Non
         if tell_rows is not None:
             tell_rows(rows)
 
-    reading = asyncio.create_task(asyncio.to_thread(job.open, wishes, tell))
+    # No task, which whoever ends the loop would take for over while its thread goes on.
+    reading = asyncio.get_running_loop().run_in_executor(None, job.open, wishes, tell)
     try:
         return await asyncio.shield(reading)
     except asyncio.CancelledError:
         interrupted.set()
-        await asyncio.wait([reading])
+        while not reading.done():  # OUT is held until then, however often this is cancelled
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([reading])
+        reading.exception()
         raise
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -54,7 +54,7 @@ class RowReader:
         self._problems = problems
         self._taken = _Taken()
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Generator[Row, None, None]:
         """The validated rows in file order. Whether all is well stands in ``problems`` only at the end.
 
         Raises:

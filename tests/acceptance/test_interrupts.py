@@ -54,6 +54,18 @@ def test_a_submit_in_the_air_is_waited_for_a_moment_and_found_later(emu: Emulato
     night.assert_paid_once(generations=3)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_leaves_nothing_while_the_manifest_is_read(emu: Emulator, nights: Nights, number: signal.Signals) -> None:
+    night = nights(emu, 2)
+    with night.start(hook={"nap": ["take_in", 1.0]}) as running:
+        night.wait_for((night.out / "state.db").exists)
+        running.send(number)
+        ended = running.wait()
+    assert ended.code == 130
+    assert not ended.text.strip()
+    assert not (night.out / "state.db").exists()
+
+
 async def test_a_cancelled_run_of_a_library_notes_a_slow_answer_too(emu: Emulator, nights: Nights) -> None:
     emu.set_plan(Plan(render_s=0.2, rules=[Rule("submit", Action("slow", seconds=1.5), nth=[1])]))
     night = nights(emu, 1, api__timeout_s=60)

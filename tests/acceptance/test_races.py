@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 
 import pytest
 
@@ -39,6 +40,26 @@ def test_a_held_out_is_said_and_the_holder_works_on(emu: Emulator, nights: Night
         assert len(night.journal("submit")) == submits
         emu.finish()
         assert holder.wait().code == 0
+    night.assert_paid_once(generations=2)
+
+
+@pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT]])
+def test_a_run_that_is_ended_while_it_opens_out_holds_it_until_it_has_left_it(
+    emu: Emulator, nights: Nights, numbers: list[signal.Signals]
+) -> None:
+    emu.set_plan(Plan(render_s=0.2))
+    night = nights(emu, 2)
+    with night.start(hook={"nap": ["take_in", 3.0]}) as first:
+        night.wait_for((night.out / "state.db").exists)
+        for number in numbers:
+            first.send(number)
+            time.sleep(0.2)  # two of a kind at once are one
+        while (ended := night.run()).code == 2:
+            assert f"is held by process {first.process.pid}" in ended.stderr
+        left = first.wait()
+    assert ended.code == 0
+    assert left.code == 130
+    assert "Traceback" not in left.text
     night.assert_paid_once(generations=2)
 
 

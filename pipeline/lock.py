@@ -26,7 +26,7 @@ class OutLock:
 
     Raises:
         OutHeld: another live run has it; the text says who.
-        UsageError: OUT can't be written.
+        UsageError: OUT can't be written, or is on a disk without locks.
     """
 
     def __init__(self, out: Path) -> None:
@@ -47,6 +47,9 @@ class OutLock:
             raise OutHeld(
                 f"{self._path.parent} is held by {holder}: wait for it, or stop it (Ctrl-C is safe)"
             ) from None
+        except OSError as error:
+            os.close(self._file)
+            raise UsageError(f"{self._path.parent} can't be locked ({error.strerror}): choose a local --out") from None
         me = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
         try:
             os.ftruncate(self._file, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import socket
 import subprocess
@@ -88,3 +90,22 @@ def test_an_out_that_can_not_be_is_a_wrong_call(tmp_path: Path) -> None:
         OutLock(tmp_path / "file" / "out"),
     ):
         pass
+
+
+def test_an_out_that_has_no_locks_is_a_wrong_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def flock(file: int, _: int) -> None:
+        tried.append(file)
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+    with (
+        pytest.raises(UsageError, match=r"can't be locked \(No locks available\): choose a local --out"),
+        OutLock(tmp_path),
+    ):
+        pass
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(tried[0])

@@ -33,6 +33,7 @@ class InspectStage:
         self._inbox = context.state.inbox(Status.DONE)
         self._idle = asyncio.Event()
         self._last = asyncio.Event()
+        self._over = False
         self._thread = ThreadPoolExecutor(1, "inspect", initializer=_step_back)
 
     async def run(self) -> None:
@@ -53,12 +54,13 @@ class InspectStage:
             # A full disk, say. The stages that matter meet it too, and tell.
             self._context.tell("inspection_over", message=str(error))
         finally:
+            self._over = True
             self._idle.set()
             self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def all_seen(self) -> None:
-        """Wait until there is no clip left to look at."""
-        if self._context.settings.inspect.enabled:
+        """Wait until there is no clip left to look at, or nobody to look."""
+        if self._context.settings.inspect.enabled and not self._over:
             self._last.set()
             self._idle.clear()
             self._inbox.nudge()

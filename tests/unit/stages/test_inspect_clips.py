@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.clip import Clip, Status
+from pipeline.errors import DiskFull
 from pipeline.inspection import Inspection
 from pipeline.settings import Settings
 from pipeline.stages import inspect_clips
@@ -78,3 +79,16 @@ async def test_when_the_last_one_is_there_all_are_looked_at(monkeypatch: pytest.
     await seen_all(InspectStage(run.context))
     assert [output for output, _ in run.looked] == ["a.mp4", "b.mp4"]
     assert run.glances < 10
+
+
+async def test_nobody_waits_for_looks_that_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch)
+
+    async def full(*_: object) -> None:
+        raise DiskFull("the disk is full")
+
+    run.context.state.note_inspection = full
+    stage = InspectStage(run.context)
+    await stage.run()
+
+    await asyncio.wait_for(stage.all_seen(), 10)

@@ -39,9 +39,7 @@ class Goal:
         """Whether the stages have nothing left to do, or nothing that they still could."""
         counts = context.state.counts
         waiting = counts[Status.RENDERING] + counts[Status.DOWNLOADING]
-        if not context.reconciling_is_hopeless:
-            waiting += counts[Status.SUBMITTING]
-        if waiting or context.airborne:
+        if waiting or context.airborne or counts[Status.SUBMITTING] > context.left_over:
             return False
         return context.submitting_over.is_set() or not self.is_to_submit(counts)
 

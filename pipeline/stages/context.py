@@ -30,7 +30,7 @@ class RunContext:
         within_hours: set when submitting may begin.
         submitting_over, over: set when nothing more is to be submitted, and when the stages are to end at once.
         room: set when a submit that waits for its turn should look again.
-        reconciling_is_hopeless: the usage log can't be read; rows of unknown fate stay for the next run.
+        left_over: rows of unknown fate that stay for the next run, since the usage log can't be read.
         airborne: submits whose request is going out now.
         polls, bytes_received: counted since the run began, for whoever watches.
         resubmit_unconfirmed: the numbers of the rows that the user wants sent again if the usage log does not know them.
@@ -56,7 +56,7 @@ class RunContext:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     room: asyncio.Event = field(default_factory=asyncio.Event)
     airborne: int = 0
-    reconciling_is_hopeless: bool = False
+    left_over: int = 0
     polls: int = 0
     bytes_received: int = 0
 

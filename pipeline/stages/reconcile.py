@@ -51,12 +51,13 @@ class ReconcileStage:
         self._lost: dict[str, _Lost] = {}
         self._failed: dict[int, int] = {}
         self._next_request = 0.0
+        self._unread_since: float | None = None
         self._key_refusals = 0
 
     async def run(self) -> None:
         """Reconcile until cancelled."""
         settings = self._context.settings.reconcile
-        while not self._context.reconciling_is_hopeless:
+        while True:
             self._take_new()
             if not self._lost:
                 await self._inbox.wait()
@@ -81,7 +82,7 @@ class ReconcileStage:
 
     async def _look(self) -> None:
         """Walk the log once for everything that is lost now, and settle what can be."""
-        context = self._context
+        context, wait_s = self._context, self._context.settings.reconcile.wait_s
         lost = dict(self._lost)
         for model in sorted({item.clip.model for item in lost.values()}):
             wanted = {key: item for key, item in lost.items() if item.clip.model == model}
@@ -91,22 +92,21 @@ class ReconcileStage:
                 context.tell("log_trouble", message=str(error))
                 if not isinstance(error, Throttled):
                     context.unanswered(str(error))
-                if all(item.is_over(context.now(), context.settings.reconcile.wait_s) for item in lost.values()):
-                    # A log that can't be read for so long is left to the next run, with its rows.
-                    self._is_hopeless()
+                if self._is_unread_for_long() and all(item.is_over(context.now(), wait_s) for item in lost.values()):
+                    self._leave_to_next_run()
                 continue
             except (KeyRefused, OutOfCredits) as reason:
                 self._key_refusals += 1
                 context.stop_submitting(reason)
                 if self._key_refusals >= KEY_TRIES:
-                    self._is_hopeless()
+                    self._leave_to_next_run()
                 continue
-            self._key_refusals = 0
+            self._unread_since, self._key_refusals, context.left_over = None, 0, 0
             context.outage.answered()
             for key, item in wanted.items():
                 if key in found:
                     await self._settle(item, found[key])
-                elif item.is_over(context.now(), context.settings.reconcile.wait_s):
+                elif item.is_over(context.now(), wait_s):
                     await self._give_up(item)
 
     async def _walk(self, model: str, wanted: dict[str, _Lost]) -> dict[str, LogEntry]:
@@ -172,8 +172,16 @@ class ReconcileStage:
         self._gone(clip)
         context.tell("unconfirmed", clip, code=failure.code, message=failure.message)
 
-    def _is_hopeless(self) -> None:
-        self._context.reconciling_is_hopeless = True
+    def _is_unread_for_long(self) -> bool:
+        """Whether the log can't be read for so long by now that it is more than a hiccup."""
+        now = self._context.now()
+        if self._unread_since is None:
+            self._unread_since = now
+        return now - self._unread_since >= min(self._context.settings.reconcile.wait_s, OWN_PATIENCE_S)
+
+    def _leave_to_next_run(self) -> None:
+        """What is lost now keeps this run going no longer; while others do, the log is asked all the same."""
+        self._context.left_over = len(self._lost)
         self._context.state.changed.set()
 
     def _gone(self, clip: Clip) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tests.emulator import Action, Emulator, Plan, Rule
 
 from .conftest import Nights, following
@@ -72,6 +74,31 @@ def test_resubmitting_what_was_paid_for_buys_one_more_and_no_more(emu: Emulator,
     assert (night.out / "r1.mp4").read_bytes() == emu.expected_clip(second["id"]) != emu.expected_clip(first["id"])
     assert night.run("run", "--resubmit-unconfirmed").code == 0
     assert len(night.generations()) == 2
+
+
+@pytest.mark.parametrize("wish", [[], ["--resubmit-unconfirmed"]])
+def test_a_hiccup_of_the_log_leaves_no_row_behind(emu: Emulator, nights: Nights, wish: list[str]) -> None:
+    emu.set_plan(LOST, log_forgets_probability=1.0)
+    night = nights(emu, 1, reconcile__wait_s=1)
+    assert night.run().code == 1
+    emu.set_plan(Plan(render_s=0.1, rules=[Rule("logs", Action("status", status=503), nth=[1])]))
+    ended = night.run("run", *wish)
+    assert ended.code == 0, ended.text
+    night.assert_paid_once(generations=1)
+
+
+def test_a_row_left_by_an_earlier_run_ends_no_search_for_those_of_this_one(emu: Emulator, nights: Nights) -> None:
+    emu.set_plan(LOST, log_forgets_probability=1.0)
+    night = nights(emu, 1, reconcile__wait_s=1)
+    assert night.run().code == 1
+    log_down = Rule("logs", Action("status", status=503), nth=[*range(1, 7)])
+    # The second row is lost while the log has been down for longer than the first is waited for.
+    answer_lost = Rule("submit", Action("do_then_hang", seconds=1.7))
+    emu.set_plan(Plan(render_s=0.1, rules=[answer_lost, log_down]))
+    night.write(["r1", "r2"])
+    ended = night.run()
+    assert ended.code == 0, ended.text
+    night.assert_paid_once(generations=2)
 
 
 def test_a_generation_that_the_api_denies_is_unconfirmed(emu: Emulator, nights: Nights) -> None:

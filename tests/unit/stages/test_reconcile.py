@@ -13,6 +13,7 @@ import pytest
 from pipeline.api import LogEntry, LogPage
 from pipeline.budget import Budget
 from pipeline.clip import Clip, FailureCode, Status
+from pipeline.errors import ServerTrouble
 from pipeline.stages.reconcile import ReconcileStage
 from pipeline.state import StateFile
 from pipeline.state.schema import create
@@ -28,14 +29,16 @@ class Night:
     def __init__(self, state: StateFile) -> None:
         self.state = state
         self.lines: Sequence[LogEntry] = ()
+        self.log_is_down = False
         self.told: list[str] = []
         self.now_s = 0.0
         self.context: Any = SimpleNamespace(
-            state=state, api=SimpleNamespace(usage_log=self.usage_log), now=self.now, reconciling_is_hopeless=False,
+            state=state, api=SimpleNamespace(usage_log=self.usage_log), now=self.now, left_over=0,
             settings=SimpleNamespace(
                 reconcile=SimpleNamespace(interval_s=0.0, wait_s=300.0), retry=SimpleNamespace(attempts=3)
             ),
-            budget=Budget(1.0, RESERVED_USD), outage=SimpleNamespace(answered=lambda: None), room=asyncio.Event(),
+            budget=Budget(1.0, RESERVED_USD), outage=SimpleNamespace(answered=lambda: None), unanswered=lambda _: None,
+            room=asyncio.Event(),
             resubmit_unconfirmed=frozenset(), tell=lambda action, *_, **__: self.told.append(action),
         )  # fmt: skip
 
@@ -44,6 +47,9 @@ class Night:
         return self.now_s
 
     async def usage_log(self, window: object, *, model: str, offset: int) -> LogPage:
+        await asyncio.sleep(0)
+        if self.log_is_down:
+            raise ServerTrouble("the API answered 503")
         return LogPage(tuple(self.lines), has_more=False)
 
     async def reconciled(self) -> Clip:
@@ -126,3 +132,24 @@ async def test_what_failed_again_and_again_is_given_up_and_costs_nothing(night: 
     assert (row.status, row.error_code) == (Status.FAILED, FailureCode.SERVER)
     assert night.told == ["not_made", "not_made", "failed"]
     assert night.state.reserved_usd() == 0.0
+
+
+async def test_a_log_that_is_down_keeps_no_run_going_for_ever_and_is_asked_as_long_as_one_goes_on(night: Night) -> None:
+    clip = await lost(night.state)
+    night.log_is_down = True
+    stage = asyncio.create_task(ReconcileStage(night.context).run())
+    while not night.context.left_over:
+        night.state.changed.clear()
+        await asyncio.wait_for(night.state.changed.wait(), 30)
+    assert night.now_s >= 300.0
+    assert clip_of(night.state, "one").status is Status.SUBMITTING
+
+    night.state.changed.clear()
+    night.lines, night.log_is_down = [line(clip, "g1")], False
+    while clip_of(night.state, "one").status is Status.SUBMITTING:
+        await asyncio.wait_for(night.state.changed.wait(), 30)
+        night.state.changed.clear()
+
+    assert night.context.left_over == 0
+    stage.cancel()
+    await asyncio.gather(stage, return_exceptions=True)

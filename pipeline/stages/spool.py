@@ -40,9 +40,16 @@ class Spool:
         self._filled += len(piece)
 
     async def finish(self) -> None:
-        """Write what is left; when it returns, all is written. Errors are those of any write."""
-        await self._turn()
-        await self._settle()
+        """Write what is left; when it returns, all is written. Errors are those of any write.
+
+        Cancelled, it leaves the rest, and ends when no write is under way any more.
+        """
+        try:
+            await self._turn()
+            await self._settle()
+        finally:
+            if self._writing is not None:
+                await asyncio.gather(self._writing, return_exceptions=True)
 
     async def _turn(self) -> None:
         await self._settle()

@@ -116,11 +116,13 @@ class DownloadStage:
         part.parent.mkdir(parents=True, exist_ok=True)
 
         def note(known: Part) -> None:
-            progress.part = known
-            context.state.note_part(clip, msgspec.json.encode(known).decode())
+            progress.part = msgspec.structs.replace(known, output=clip.output)
+            context.state.note_part(clip, msgspec.json.encode(progress.part).decode())
 
         try:
             known = progress.part or (msgspec.json.decode(clip.part, type=Part) if clip.part else Part())
+            if known.output != clip.output:
+                known = Part()
             fetched = await fetch(how, clip.video_url, part, known, note)
             arrival = Arrival(
                 part, context.out / clip.output, fetched, model_named(context.catalogue, clip.model), clip.voice_s

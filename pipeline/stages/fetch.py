@@ -55,11 +55,13 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True):
         validator: the file's strong ETag, or its Last-Modified, for ``If-Range``; empty where there is neither.
         total_bytes: the whole file's length, where the server told it.
         boot: the machine's boot; after a power cut the tail of a part file can't be trusted.
+        output: the clip's file name; under a new one is another part file, perhaps of another clip.
     """
 
     validator: str = ""
     total_bytes: int | None = None
     boot: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)

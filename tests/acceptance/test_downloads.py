@@ -94,3 +94,19 @@ def test_a_clip_s_folder_is_made_whatever_its_size(emu: Emulator, nights: Nights
     assert ended.code == 0, ended.text
     night.assert_paid_once(generations=2)
     assert (night.out / "clips" / "of-r1" / "r1.mp4").stat().st_size > pad_bytes
+
+
+def test_rows_that_swap_their_names_midway_go_on_with_no_bytes_of_each_other(emu: Emulator, nights: Nights) -> None:
+    large = Plan(instant=True, pad_bytes=9_000_000)  # written piece by piece
+    emu.set_plan(large, cdn=Cdn(bytes_per_s=4_000_000))
+    night = nights(emu, 2, output__template="{meta_n}.mp4")
+    night.write(night.ids, {"r1": {"meta_n": "x"}, "r2": {"meta_n": "y"}})
+    parts = [night.out / "x.mp4.part", night.out / "y.mp4.part"]
+    with night.start() as running:
+        night.wait_for(lambda: all(part.exists() and part.stat().st_size > 2_000_000 for part in parts))
+        running.kill()
+    emu.set_plan(large)
+    night.write(night.ids, {"r1": {"meta_n": "y"}, "r2": {"meta_n": "x"}})
+    ended = night.run()
+    assert ended.code == 0, ended.text
+    night.assert_paid_once(generations=2)

@@ -34,12 +34,12 @@ class Tally:
         self._overview = overview
         self._spent_usd = overview.spent_usd
         self._done_s = overview.done_s
-        self._announced: dict[str, float] = {}
         self._samples: deque[tuple[float, int, int]] = deque([(context.now(), 0, 0)])
         self._eta = Eta()
-        self._begin(context)
+        self._announced = self._begin(context)
 
-    def _begin(self, context: RunContext) -> None:
+    def _begin(self, context: RunContext) -> dict[str, float]:
+        """Learn what is under way; what that is to cost."""
         with StateView(context.out / "state.db") as view:
             if context.settings.api.provider == "aimlapi":
                 pending = next(view.records(status=Status.PENDING), None)
@@ -50,6 +50,7 @@ class Tally:
             for record in view.records(status=Status.RENDERING):
                 if record.completed_at is None and record.accepted_at is not None:
                     self._eta.accepted(record.id, record.accepted_at)
+            return view.under_way_usd()
 
     def take(self, event: Event) -> None:
         """Count what happened."""

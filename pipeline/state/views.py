@@ -229,6 +229,15 @@ class StateView:
             for row in rows:
                 yield Span(*row)
 
+    def under_way_usd(self) -> dict[str, float]:
+        """What clips under way are to cost: what the API said when it took them, else what was held back for them."""
+        sql = (
+            "SELECT clips.id, coalesce(cost_usd, reserved_usd) FROM clips JOIN attempts ON n = attempt "
+            "WHERE status IN ('submitting', 'rendering') AND fate <> 'completed'"
+        )
+        with self._sound():
+            return dict(self._db.execute(sql).fetchall())
+
     def provider(self) -> str:
         """Who renders this job: ``api.provider`` of its first run."""
         return provider_of(self._db)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,7 +35,7 @@ def begun(tmp_path: Path, fates: list[Fate], learned: Learned) -> Tally:
     context: Any = SimpleNamespace(
         out=out, settings=settings, catalogue=settings.catalogue, now=lambda: 0.0, polls=0, bytes_received=0, pace=pace,
         learning=Learning(memory, pace, lambda _: poll_plan_for("fixed", 10.0, 0.0)), stop_reason=None,
-        state=SimpleNamespace(counts=dict.fromkeys(Status, 0) | {Status.PENDING: len(fates)}),
+        state=SimpleNamespace(counts=dict.fromkeys(Status, 0) | Counter(Status(fate.end) for fate in fates)),
     )  # fmt: skip
     return Tally(context, overview, Trouble())
 
@@ -46,6 +47,17 @@ def test_the_first_guess_is_what_earlier_nights_took(tmp_path: Path, learned: Le
     left_s = tally.standing().left_s
 
     assert left_s == pytest.approx(3 * render_s, rel=0.05)  # 12 clips in 4 places
+
+
+def test_what_an_earlier_run_submitted_costs_what_it_was_told(tmp_path: Path) -> None:
+    tally = begun(tmp_path, [Fate("rendering"), *[Fate("pending")] * 3], Learned())
+    with StateView(tmp_path / "out" / "state.db") as view:
+        first, *others = view.records()
+    assert first.estimated_usd not in {other.estimated_usd for other in others}
+
+    tally.take(Event(1.0, "completed", first.id))
+
+    assert tally.standing().spent_usd == pytest.approx(first.estimated_usd)
 
 
 def test_a_clip_whose_link_is_asked_for_again_is_paid_for_once(tmp_path: Path) -> None:

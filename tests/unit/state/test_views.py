@@ -94,6 +94,17 @@ async def test_what_the_rows_cost_is_what_is_spent(path: Path) -> None:
     assert spent_usd == pytest.approx(sum(paid.values()))
 
 
+async def test_what_is_under_way_costs_what_it_was_told_else_what_is_held_back(path: Path) -> None:
+    take(path, rows_named([str(status) for status in Status]))
+    state = StateFile(path)
+    for status in Status:
+        await bring(state, str(status), status)
+    await state.close()
+
+    with StateView(path) as view:
+        assert view.under_way_usd() == {"submitting": 0.6, "rendering": 0.5}
+
+
 async def test_an_exported_row_is_flat_and_holds_its_meta(path: Path) -> None:
     take(path, [a_row("one", meta={"meta_lang": "en"}, prompt="hi")])
     state = StateFile(path)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 import click
@@ -72,11 +73,19 @@ class Progress(RunWatcher):
         quiet: only what went wrong.
         verbose: each step of each row.
         ask: whether to ask before money is spent.
+        only: ids of the rows that the run submits; all, if empty.
     """
 
     def __init__(
-        self, *, quiet: bool = False, verbose: bool = False, ask: bool = False, stream: TextIO | None = None
+        self,
+        *,
+        quiet: bool = False,
+        verbose: bool = False,
+        ask: bool = False,
+        only: Sequence[str] = (),
+        stream: TextIO | None = None,
     ) -> None:
+        self._only = only
         self._ask = ask
         self._stream = stream or sys.stderr
         self._quiet = quiet
@@ -141,7 +150,7 @@ class Progress(RunWatcher):
         self._context = context
         self._trouble.patience_s = context.outage.patience_s
         if self._overview is not None:
-            self._tally = Tally(context, self._overview, self._trouble)
+            self._tally = Tally(context, self._overview, self._trouble, self._only)
         if self._stream.isatty() and not self._quiet and self._tally is not None:
             self._bar = tqdm(
                 desc=self._fitted(self._tally.standing()),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 
 from pipeline.clip import Status
 from pipeline.eta import Eta
 from pipeline.events import Event
+from pipeline.local_studio import render_processes
 from pipeline.progress_line import Standing
 from pipeline.stages import RunContext
 from pipeline.state import Overview, StateView
@@ -26,22 +28,26 @@ class Tally:
         context: the run's shared things.
         overview: the job before this run.
         trouble: what stands between the run and the API; it gets the events from elsewhere.
+        only: ids of the rows that the run submits; all, if empty.
     """
 
-    def __init__(self, context: RunContext, overview: Overview, trouble: Trouble) -> None:
+    def __init__(self, context: RunContext, overview: Overview, trouble: Trouble, only: Sequence[str] = ()) -> None:
         self._context = context
+        self._only = only
         self._trouble = trouble
         self._overview = overview
         self._spent_usd = overview.spent_usd
         self._done_s = overview.done_s
         self._samples: deque[tuple[float, int, int]] = deque([(context.now(), 0, 0)])
-        self._eta = Eta()
+        self._eta = Eta(since=time.time())
         self._announced = self._begin(context)
 
     def _begin(self, context: RunContext) -> dict[str, float]:
         """Learn what is under way; what that is to cost."""
         with StateView(context.out / "state.db") as view:
-            if context.settings.api.provider == "aimlapi":
+            if context.settings.api.provider == "local":
+                self._eta.workers = render_processes(context.settings)
+            else:
                 pending = next(view.records(status=Status.PENDING), None)
                 model = context.catalogue.get(pending.model) if pending else None
                 remembered_s = context.learning.typical_s(model.name) if model else 0.0
@@ -59,9 +65,9 @@ class Tally:
             if "cost_usd" in event.details:
                 self._announced[event.row] = event.details["cost_usd"]
         elif event.action == "completed":
-            self._eta.ended(event.row, event.at)
             if event.details.get("again"):
                 return
+            self._eta.ended(event.row, event.at)
             announced = self._announced.pop(event.row, self._overview.estimated_usd / max(1, self._overview.total))
             self._spent_usd += event.details.get("cost_usd", announced)
         elif event.action in {"failed", "unconfirmed"} and "generation_id" in event.details:
@@ -82,7 +88,8 @@ class Tally:
         in_flight = counts[Status.RENDERING] + counts[Status.SUBMITTING]
         # A full window is how a run that was throttled goes on: nothing is the matter.
         held = self._trouble.is_outage or in_flight < context.pace.window.size
-        waiting = 0 if context.stop_reason else counts[Status.PENDING]
+        waiting = 0 if context.stop_reason else self._waiting()
+        is_foreseen = not self._trouble.is_outage and (not waiting or context.within_hours.is_set())
         return Standing(
             counts=counts,
             done_s=self._done_s,
@@ -93,10 +100,13 @@ class Tally:
             limit=context.pace.window.size,
             polls_per_s=(context.polls - polls) / passed,
             bytes_per_s=(context.bytes_received - received) / passed,
-            left_s=None
-            if self._trouble.is_outage
-            else self._eta.left_s(time.time(), waiting, max(context.pace.window.size, in_flight)),
+            left_s=self._eta.left_s(time.time(), waiting, context.pace.places) if is_foreseen else None,
             trouble=self._trouble.words(time.time()) if held else "",
             stopping=context.stop_reason is not None,
             looking=not (in_flight or waiting or counts[Status.DOWNLOADING]),
         )
+
+    def _waiting(self) -> int:
+        """Rows that this run has yet to submit."""
+        state = self._context.state
+        return state.pending_estimate(only=self._only).rows if self._only else state.counts[Status.PENDING]

@@ -91,7 +91,7 @@ def retry(call: JobCall, ids: tuple[str, ...], yes: bool, **wishes: Any) -> None
 
 def _render(call: JobCall, wishes: Wishes, yes: bool) -> NoReturn:
     ask = not yes and call.job.settings.budget.max_usd is None
-    progress = Progress(quiet=call.quiet, verbose=call.verbose, ask=ask)
+    progress = Progress(quiet=call.quiet, verbose=call.verbose, ask=ask, only=wishes.only)
     with telling_of_errors(call.job, call.command, _warn):
         result = asyncio.run(
             run_job(

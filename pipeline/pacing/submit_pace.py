@@ -85,6 +85,13 @@ class SubmitPace:
             observations,
         )
 
+    @property
+    def places(self) -> int | None:
+        """How many clips may render at once, as far as is known; None while that is being found."""
+        if isinstance(self.window, AdaptiveWindow):
+            return None if self._doubt else self.window.limit
+        return self.window.size
+
     def wait_s(self, now: float, in_flight: int) -> float | None:
         """Seconds until the next submit may go; None: not before a clip ends."""
         self._look_back(now, in_flight)

@@ -35,6 +35,19 @@ def test_a_hidden_limit_is_found_used_and_not_battered(limit: int) -> None:
     assert len(night.refused_at) <= 40 + 0.02 * len(night.accepted_at)
 
 
+def test_how_many_clips_may_render_is_said_once_it_is_known() -> None:
+    pace = SubmitPace(AdaptiveWindow(), 0.0, Backoff(1.0, 60.0, random.Random(1)))
+    assert pace.places is None, "nothing was refused yet"
+    pace.refused(10.0, 12)
+    assert pace.places is None, "it may have been too soon, not too much"
+    pace.clip_ended(11.0)
+    for now in (12.0, 16.0, 31.0, 91.0):
+        pace.started(now)
+        pace.refused(now, 12)
+    assert pace.places == 12
+    assert SubmitPace(FixedWindow(5), 0.0, Backoff(1.0, 60.0, random.Random(1))).places == 5
+
+
 def test_there_is_no_oscillation() -> None:
     night, warm, last = night_with(50)
     minutes = [night.used_share(at, at + 5 * MINUTE) for at in range(int(warm), int(last) - 300, 300)]

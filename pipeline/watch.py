@@ -18,6 +18,7 @@ from aiohttp.typedefs import Handler, Middleware
 from pipeline.errors import UsageError
 from pipeline.interrupts import interrupting
 from pipeline.job import Job
+from pipeline.listening import cant_listen
 from pipeline.watch_feed import Feed
 
 __all__ = ["is_loopback", "serve_watch", "watch_app"]
@@ -72,8 +73,8 @@ def serve_watch(job: Job, command: str, *, host: str, port: int, token: str, tel
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        raise UsageError(f"{host}:{port} can't be listened on ({error}): choose another --port, or 0 for any") from None
+    except (OSError, UnicodeError) as error:
+        raise UsageError(cant_listen(host, port, error)) from None
     at = f"[{host}]" if ":" in host else host
     address = f"http://{at}:{listener.getsockname()[1]}/" + (f"?token={quote(token)}" if token else "")
     app = watch_app(feed_of_job, token=token, loopback=is_loopback(host))

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import logging
 import os
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from pipeline.listening import cant_listen
 from pipeline.studio import ledger, queue
 from pipeline.studio.api import DEFAULT_BALANCE_USD, Api
 from pipeline.studio.cdn import Links, cdn_app
@@ -124,10 +124,8 @@ async def _listen(stack: contextlib.AsyncExitStack, app: web.Application, host: 
     stack.push_async_callback(runner.cleanup)
     try:
         await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        # asyncio wraps the system's words in its own, but for names that can't be resolved, which have no such number.
-        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        raise StudioRefused(f"can't listen on {host} port {port}: {reason}") from None
+    except (OSError, UnicodeError) as error:
+        raise StudioRefused(cant_listen(host, port, error)) from None
     return int(runner.addresses[0][1])
 
 

@@ -138,9 +138,30 @@ def test_what_loopback_is(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
 
 
-def test_an_address_that_is_taken_is_one_clear_line(evening: Path) -> None:
-    with pytest.raises(UsageError, match="choose another --port"):
-        serve_watch(job_of(evening), COMMAND, host="203.0.113.7", port=1, token="", tell=print)
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        (
+            "127.0.0.1",
+            "can't listen on 127.0.0.1 port {port}: Address already in use: choose another --port, or 0 for any",
+        ),
+        (
+            "203.0.113.7",
+            "can't listen on 203.0.113.7 port {port}: Cannot assign requested address: choose an address of",
+        ),
+        (
+            "no..name",
+            "can't listen on no..name port {port}: 'no..name' is not known: choose an address of this machine",
+        ),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_one_plain_line(evening: Path, host: str, said: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError) as refused:
+            serve_watch(job_of(evening), COMMAND, host=host, port=port, token="", tell=print)
+    assert str(refused.value).startswith(said.format(port=port))
+    assert "(" not in str(refused.value), "nothing of Python's"
 
 
 @pytest.mark.parametrize(("host", "at"), [("0.0.0.0", "0.0.0.0"), ("::", "[::]"), ("127.0.0.1", "")])

@@ -180,7 +180,10 @@ def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         said = failed_start("--dir", str(tmp_path / "studio"), "--port", str(port))
 
-    assert said == f"error: can't listen on 127.0.0.1 port {port}: Address already in use\n"
+    assert (
+        said
+        == f"error: can't listen on 127.0.0.1 port {port}: Address already in use: choose another --port, or 0 for any that is free\n"
+    )
 
 
 def test_a_directory_that_is_no_studios_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pipeline.api.books import Charge
 from pipeline.api.ids import client_request_id_prefix, generation_ids_to_try
 from pipeline.api.usage_log import CLOCKS_APART, note_lines, walk_log, windows_since
 from pipeline.clip import IN_FLIGHT, Status
+from pipeline.counted import counted
 from pipeline.errors import ConfigError, NotSent, RequestFailed, ServerTrouble, Throttled, UsageError
 from pipeline.job import Job
 from pipeline.local_studio import local_studio
@@ -85,11 +86,11 @@ class Audit:
         for finding in self.findings:
             yield f"{finding.kind}: {finding.row or 'no row'}: {finding.message}"
         yield (
-            f"{self.charged} submits charged, {self.charged_usd:.2f} USD (the state file expects {self.expected_usd:.2f}); "
+            f"{counted(self.charged, 'submit')} charged, {self.charged_usd:.2f} USD (the state file expects {self.expected_usd:.2f}); "
             f"{self.uncharged} complete and not charged yet; {self.rendered_again} rendered again on request; "
-            f"{self.other_charges} charges of the account belong to others"
+            f"{counted(self.other_charges, 'charge')} of the account for others"
         )
-        yield "all is in order" if not self.findings else f"{len(self.findings)} things are off"
+        yield "all is in order" if not self.findings else f"{counted(len(self.findings), 'thing', 'are')} off"
 
 
 def compare(attempts: Iterable[Attempt], charges: Iterable[Charge], log: Mapping[str, LogEntry], *, tag: str) -> Audit:

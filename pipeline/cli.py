@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from pipeline.counted import counted
 from pipeline.errors import AvatarBatchError, ManifestError, StopRun, UsageError, one_line
 from pipeline.exit_code import ExitCode
 from pipeline.state.schema import damaged
@@ -75,7 +76,7 @@ def _ending() -> Iterator[None]:
             click.echo(str(problem), err=True)
         more = f", the first {len(error.problems)} of them above" if error.total > len(error.problems) else ""
         click.echo(
-            f"{error.total} problem{'s' if error.total > 1 else ''}{more}; nothing was sent, nothing was spent",
+            f"{counted(error.total, 'problem')}{more}; nothing was sent, nothing was spent",
             err=True,
         )
         sys.exit(ExitCode.USAGE)

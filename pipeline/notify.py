@@ -18,6 +18,7 @@ import aiohttp
 
 from pipeline.api.client import user_agent
 from pipeline.clip import Status
+from pipeline.counted import counted
 from pipeline.errors import AvatarBatchError, ManifestError, StopRun, UsageError, one_line
 from pipeline.exit_code import ExitCode
 from pipeline.job import Job
@@ -52,7 +53,7 @@ def summary_of_error(job: Job, error: Exception, report: str = "") -> dict[str, 
     if isinstance(error, UsageError):
         event, code = "refused", ExitCode.USAGE
         if isinstance(error, ManifestError):
-            message = f"{error.total} problems in the manifest, the first: {error.problems[0]}"
+            message = f"{counted(error.total, 'problem')} in the manifest, the first: {error.problems[0]}"
     elif isinstance(error, StopRun):
         event, code = "stopped_early", ExitCode.STOPPED_EARLY
     elif not isinstance(error, AvatarBatchError):

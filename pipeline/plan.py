@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.counted import counted
 from pipeline.job import Checked, Job
 from pipeline.state import Overview, StateView
 
@@ -49,18 +50,18 @@ class Plan:
 
     def lines(self) -> Iterator[str]:
         """For people."""
-        yield f"{self.checked.rows} rows, {self.checked.voice_s:.1f} s of video in all"
+        yield f"{counted(self.checked.rows, 'row')}, {self.checked.voice_s:.1f} s of video in all"
         if self.refusal:
             yield f"as for a fresh --out: {self.refusal}"
         if self.overview:
             yield ", ".join(f"{count} {status}" for status, count in self.overview.rows.items() if count)
             yield f"{self.overview.spent_usd:.2f} USD spent so far"
-        yield f"a run would render {self.to_render} rows: {self.render_s:.1f} s of video"
+        yield f"a run would render {counted(self.to_render, 'row')}: {self.render_s:.1f} s of video"
         if self.checked.unknown_length:
-            yield f"{self.checked.unknown_length} voices are links: their length, and so their price, is not known"
+            yield f"{counted(self.checked.unknown_length, 'voice')} by link, of a length and so a price that is not known"
         where, free = ("", "") if self.provider == "aimlapi" else (" on the paid API", " (this run is local and free)")
         yield (
-            f"about {self.render_usd:.2f} USD and {self.hours:.1f} hours{where} with {self.in_flight} clips at once{free}"
+            f"about {self.render_usd:.2f} USD and {self.hours:.1f} hours{where} with {counted(self.in_flight, 'clip')} at once{free}"
         )
 
 

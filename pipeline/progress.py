@@ -14,6 +14,7 @@ import click
 from tqdm import tqdm
 
 from pipeline.clip import FailureCode, Status
+from pipeline.counted import counted
 from pipeline.events import Event
 from pipeline.job import Opened
 from pipeline.progress_line import Standing, line
@@ -41,7 +42,7 @@ _TOLD = {
     "waits": "nothing is submitted before {until}; what renders already is polled and fetched",
     "stop_submitting": "{message}",
     "balance_low": "the account holds {balance_usd:.2f} USD, the rows to render cost about {estimated_usd:.2f}: it will not last",
-    "inputs_changed": "{rows} rows changed since their clip was made and are kept: --rerender-changed renders them again",
+    "inputs_changed": "{rows} of the rows changed since the clip was made: kept; --rerender-changed renders them again",
     "unknown_status": "unknown status {status!r}: taken for not finished yet",
 }
 _TOLD_VERBOSE = {
@@ -114,17 +115,17 @@ class Progress(RunWatcher):
         self._overview = overview
         rows = overview.rows
         self._say(
-            f"{overview.total} rows: {rows[Status.DONE]} done, {rows[Status.PENDING]} to render, "
+            f"{counted(overview.total, 'row')}: {rows[Status.DONE]} done, {rows[Status.PENDING]} to render, "
             f"{rows[Status.RENDERING] + rows[Status.SUBMITTING] + rows[Status.DOWNLOADING]} under way, "
             f"{rows[Status.FAILED]} failed; {overview.voice_s / 60:.1f} min of video, "
             f"about {overview.estimated_usd:.2f} USD in all"
         )
         if opened.intake.dropped:
-            self._say(f"{opened.intake.dropped} rows are no longer in the manifest: set aside, their clips stay")
+            gone = counted(opened.intake.dropped, "row", "are")
+            self._say(f"{gone} no longer in the manifest: set aside, clips stay")
         if opened.lost_files:
-            self._say(
-                f"{len(opened.lost_files)} finished clips are gone from OUT and are fetched again, not bought again"
-            )
+            gone = counted(len(opened.lost_files), "finished clip", "are")
+            self._say(f"{gone} gone from OUT: fetched again, not bought again")
         if opened.retried and opened.retried.left:
             self._say(f"not retried, since they neither failed nor are done: {', '.join(opened.retried.left[:10])}")
 
@@ -134,7 +135,7 @@ class Progress(RunWatcher):
             return True
         balance = "" if quote.balance_usd is None else f" (the account holds {quote.balance_usd:.2f})"
         unknown = f", and what {quote.unknown_length} of unknown length cost," if quote.unknown_length else ""
-        words = f"Spend about {quote.estimated_usd:.2f} USD on {quote.rows} clips{unknown}{balance}?"
+        words = f"Spend about {quote.estimated_usd:.2f} USD on {counted(quote.rows, 'clip')}{unknown}{balance}?"
         before = signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio's own would wait for the answer
         try:
             return click.confirm(words, err=True)

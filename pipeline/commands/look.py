@@ -12,6 +12,7 @@ import click
 
 from pipeline.clip import Status
 from pipeline.commands.job_command import JobCall, job_command
+from pipeline.counted import counted
 from pipeline.job import Job
 from pipeline.plan import make_plan
 from pipeline.reading import Reading
@@ -28,9 +29,10 @@ def check(call: JobCall) -> None:
     """
     checked = call.job.check(Reading(quiet=call.quiet).rows_read)
     if not call.quiet:
-        unknown = f" ({checked.unknown_length} voices are links of unknown length)" if checked.unknown_length else ""
+        links = counted(checked.unknown_length, "voice")
+        unknown = f" ({links} by link, of unknown length)" if checked.unknown_length else ""
         click.echo(
-            f"{call.job.manifest}: {checked.rows} rows are sound; {checked.voice_s:.1f} s of video{unknown}, "
+            f"{call.job.manifest}: {counted(checked.rows, 'row', 'are')} sound; {checked.voice_s:.1f} s of video{unknown}, "
             f"about {checked.estimated_usd:.2f} USD"
         )
 
@@ -64,7 +66,7 @@ def status(call: JobCall, as_json: bool) -> None:
             if overview.rows[name]:
                 click.echo(f"{overview.rows[name]:>7}  {name}")
         click.echo(
-            f"{overview.total:>7}  rows; {overview.spent_usd:.2f} USD spent of about {overview.estimated_usd:.2f}"
+            f"{overview.total:>7}  row{'' if overview.total == 1 else 's'}; {overview.spent_usd:.2f} USD spent of about {overview.estimated_usd:.2f}"
         )
         if not call.quiet:
             for record in view.bad_records():

@@ -16,6 +16,7 @@ import click
 from pipeline.after_run import after_run, telling_of_errors
 from pipeline.clip import FailureCode, Status
 from pipeline.commands.job_command import JobCall, job_command
+from pipeline.counted import counted
 from pipeline.exit_code import ExitCode
 from pipeline.job import Wishes
 from pipeline.pacing.hours import parse_time
@@ -127,12 +128,10 @@ def _print_summary(call: JobCall, result: RunResult, report: Path | None) -> Non
     with StateView(job.state_path) as view:
         marked, noted = view.marked(), view.noted()
     if marked:
-        click.echo(
-            f"{marked} clip{'s look' if marked > 1 else ' looks'} wrong, which may be a false alarm: the report shows why"
-        )
+        click.echo(f"{counted(marked, 'clip', 'look')} wrong, which may be a false alarm: the report shows why")
     for note, clips in noted:
         todo = f": {NOTES[note].todo}" if note in NOTES else ""
-        click.echo(f"{clips} clip{'s have' if clips > 1 else ' has'} the renderer's note {note!r}{todo}")
+        click.echo(f"{counted(clips, 'clip', 'have')} the renderer's note {note!r}{todo}")
     click.echo(f"clips: {job.out}{os.sep}   state: {job.state_path}   log: {job.out / 'run.log'}")
     if report:
         click.echo(f"report: {report}")

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 from PIL import Image
 
+from pipeline.counted import counted
 from pipeline.errors import UsageError, one_line
 from pipeline.studio.options import StudioOptions
 from pipeline.studio.render.contact_sheet import contact_sheet
@@ -44,7 +45,7 @@ def frames(clip: Path, output: Path, columns: int, rows: int) -> None:
         raise UsageError(f"{one_line(str(error))}: name a clip that plays") from None
     except OSError as error:
         raise _unwritable(output, error.strerror or str(error)) from None
-    click.echo(f"{count} frames: {output}")
+    click.echo(f"{counted(count, 'frame')}: {output}")
 
 
 def _unwritable(output: Path, why: str) -> UsageError:

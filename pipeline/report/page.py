@@ -43,15 +43,19 @@ def verdict_of(night: Night) -> Verdict:
         (night.noted, "have a note" if night.noted > 1 else "has a note"),
     ) if count]  # fmt: skip
     trouble = f": {', '.join(troubles)}" if troubles else ""
+    done_of_all = f"{done:,} of {total:,} clips are done" if total != 1 else f"{done} of 1 clip is done"
     if night.running:
-        return Verdict("live", f"{done:,} of {total:,} clips are done so far{trouble}", f"{done}/{total}")
+        return Verdict("live", f"{done_of_all} so far{trouble}", f"{done}/{total}")
     if left:
-        return Verdict("warn" if not failed else "bad", f"{done:,} of {total:,} clips are done, {left:,} are still to be made{trouble}",
-                       f"{done}/{total}")  # fmt: skip
+        return Verdict(
+            "warn" if not failed else "bad",
+            f"{done_of_all}, {left:,} {'is' if left == 1 else 'are'} still to be made{trouble}",
+            f"{done}/{total}",
+        )
     if done == total:
         what = "The clip is done" if total == 1 else f"All {total:,} clips are done"
         return Verdict("warn" if troubles else "good", ", ".join([what, *troubles]), "done")
-    return Verdict("bad", f"{done:,} of {total:,} clips are done{trouble}", f"{failed + unconfirmed} failed")
+    return Verdict("bad", f"{done_of_all}{trouble}", f"{failed + unconfirmed} failed")
 
 
 def page_html(night: Night, *, live: bool = False, revision: int = 0) -> str:

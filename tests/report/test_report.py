@@ -62,6 +62,11 @@ def test_a_job_that_was_never_sent_has_a_page_too(tmp_path: Path) -> None:
     assert "<svg viewBox" in html
 
 
+def test_the_only_clip_is_no_clips(tmp_path: Path) -> None:
+    out = make_night(tmp_path / "new", [Fate("pending")])
+    assert "0 of 1 clip is done, 1 is still to be made" in write_report(job_of(out), COMMAND).read_text()
+
+
 def test_what_failed_is_not_shown_as_paid(tmp_path: Path) -> None:
     out = make_night(tmp_path / "bad", [Fate("failed"), Fate("failed", FailureCode.TIMEOUT, "is still generating")])
     html = write_report(job_of(out), COMMAND).read_text()

@@ -58,7 +58,7 @@ async def test_what_is_done_or_under_way_is_not_planned_again(job: Job) -> None:
     }  # fmt: skip
     json.dumps(plan.as_json())
     assert "a run would render 2 rows: 2.5 s of video" in list(plan.lines())
-    assert any("voices are links" in line for line in plan.lines())
+    assert any("1 voice by link, of a length and so a price that is not known" in line for line in plan.lines())
 
 
 async def test_a_row_that_left_the_manifest_takes_nothing_from_the_plan(job: Job) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.manifest.lines import Unreadable, lines_of
 from pipeline.manifest.problems import Problems
-from pipeline.manifest.raw import RawRow, is_field, unknown_field
+from pipeline.manifest.raw import RawRow, is_field, meant_field, unknown_field
 
 __all__ = ["read_csv"]
 
@@ -17,6 +17,7 @@ def read_csv(path: Path, problems: Problems) -> Iterator[RawRow]:
     """The rows of a CSV manifest, streamed; what is wrong with the file's form goes to ``problems``."""
     reader = csv.reader(lines_of(path), strict=True)
     header: list[str] | None = None
+    told = frozenset[str]()
     start = 1
     try:
         for record in reader:
@@ -27,6 +28,7 @@ def read_csv(path: Path, problems: Problems) -> Iterator[RawRow]:
                 header = [name.strip() for name in record]
                 if not _header_can_be_used(header, line, problems):
                     return
+                told = frozenset(meant_field(name) for name in header if not is_field(name)) - {*header, ""}
                 continue
             if len(record) > len(header):
                 problems.add(
@@ -38,7 +40,7 @@ def read_csv(path: Path, problems: Problems) -> Iterator[RawRow]:
                 for name, cell in zip(header, record, strict=False)
                 if cell.strip() and is_field(name) and name != "options"
             }
-            yield RawRow(line, fields, {})
+            yield RawRow(line, fields, {}, told)
     except Unreadable as error:
         problems.add(str(error), line=error.line)
         return

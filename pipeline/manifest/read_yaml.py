@@ -23,7 +23,7 @@ from yaml.events import (
 
 from pipeline.manifest.lines import Unreadable, lines_of
 from pipeline.manifest.problems import Problems
-from pipeline.manifest.raw import RawRow, is_field, unknown_field
+from pipeline.manifest.raw import RawRow, is_field, meant_field, unknown_field
 
 __all__ = ["read_yaml"]
 
@@ -120,6 +120,7 @@ class _Reader:
         self._problems = problems
         self._anchors: dict[str, _Scalar] = {}
         self._defaults: dict[str, Any] = {}
+        self._told_of_defaults: frozenset[str] = frozenset()
 
     def rows(self) -> Iterator[RawRow]:
         start = self._first_node()
@@ -169,7 +170,7 @@ class _Reader:
             if rows_seen:
                 self._problems.add("defaults: must stand before rows: move it up", line=line)
             elif isinstance(node, _Mapping):
-                self._defaults, _ = self._fields(node)
+                self._defaults, _, self._told_of_defaults = self._fields(node)
                 if "id" in self._defaults:
                     self._problems.add("defaults: an id belongs to a row: move it there", line=line)
             elif not (isinstance(node, _Scalar) and node.value is None) and not isinstance(node, _Broken):
@@ -182,19 +183,23 @@ class _Reader:
             before = self._problems.total
             node = self._node(event)
             if isinstance(node, _Mapping):
-                fields, lines = self._fields(node)
+                fields, lines, told = self._fields(node)
                 merged = {name: value for name, value in {**self._defaults, **fields}.items() if value is not None}
-                yield RawRow(node.line, merged, lines)
+                yield RawRow(node.line, merged, lines, told | (self._told_of_defaults - fields.keys()))
             elif self._problems.total == before:
                 self._problems.add("expected a row of fields, such as `- image: face.png`", line=node.line)
 
-    def _fields(self, mapping: _Mapping) -> tuple[dict[str, Any], dict[str, int]]:
+    def _fields(self, mapping: _Mapping) -> tuple[dict[str, Any], dict[str, int], frozenset[str]]:
+        """Values, lines, and the names of fields with a problem that is told here."""
         fields: dict[str, Any] = {}
         lines: dict[str, int] = {}
+        told: set[str] = set()
         for key, node in mapping.items:
             name = key.text
+            before = self._problems.total
             if not is_field(name):
                 self._problems.add(unknown_field(name), line=key.line)
+                name = meant_field(name)
             elif name == "options":
                 fields[name] = self._plain_value(node)
                 if not isinstance(node, _Mapping) and fields[name] is not None:
@@ -204,8 +209,11 @@ class _Reader:
                 fields[name] = node.value
             elif not isinstance(node, _Broken):
                 self._problems.add(f"{name}: expected text, got a list or a mapping: quote it", line=key.line)
-            lines[name] = node.line
-        return fields, lines
+            if self._problems.total > before or isinstance(node, _Broken):
+                told.add(name)
+            else:
+                lines[name] = node.line
+        return fields, lines, frozenset(told - {"", *lines})
 
     def _plain_value(self, node: _Node) -> Any:
         if isinstance(node, _Mapping):

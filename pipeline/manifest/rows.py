@@ -94,12 +94,14 @@ class RowReader:
         image, image_stamp, image_digest = self._picture(raw, row_id, model)
         audio, audio_stamp, audio_digest, voice_s = self._voice(raw, row_id, model)
         texts = {name: str(value) for name, value in raw.fields.items() if name != "options"}
-        texts |= {"id": row_id, "model": str(raw.fields.get("model", DEFAULT_MODEL))}
+        texts = (
+            dict.fromkeys(raw.told, "") | texts | {"id": row_id, "model": str(raw.fields.get("model", DEFAULT_MODEL))}
+        )
         prompt = self._prompt(raw, row_id, model, texts)
         provider = self._provider(raw, row_id, model)
         options = self._options(raw, row_id, model)
-        output = self._output(raw, row_id, texts) if row_id else ""
-        if self._problems.total != before or model is None:
+        output = self._output(raw, row_id, texts) if row_id and not raw.told else ""
+        if self._problems.total != before or raw.told or model is None:
             return None
         meta = {name: text for name, text in texts.items() if name.startswith("meta_")}
         usd = None if voice_s is None else model.price_usd(voice_s)
@@ -109,7 +111,8 @@ class RowReader:
         )  # fmt: skip
 
     def _bad(self, raw: RawRow, field: str, row_id: str, text: str) -> None:
-        self._problems.add(f"{field}: {text}", line=raw.line_of(field), row=row_id)
+        if field not in raw.told:
+            self._problems.add(f"{field}: {text}", line=raw.line_of(field), row=row_id)
 
     # --- fields ----------------------------------------------------------------------------------------------
 
@@ -117,8 +120,9 @@ class RowReader:
         given = raw.fields.get("id")
         if given is None:
             row_id, hint = _stem(str(raw.fields.get("audio", ""))), " (from the audio file's name): give the row an id"
-            if not row_id:
+            if not row_id and not raw.told & {"id", "audio"}:
                 self._bad(raw, "id", "", "is missing, and there is no audio file to name it after: give the row an id")
+            if not row_id or "id" in raw.told:
                 return ""
         else:
             row_id, hint = str(given), ""
@@ -183,19 +187,11 @@ class RowReader:
             self._bad(raw, "prompt", row_id, str(error))
             return ""
         if model and not model.prompt_max_chars:
-            self._bad(
-                raw,
-                "prompt",
-                row_id,
-                f"{model.name} takes none: leave it out (in YAML an empty `prompt:` hides a default)",
-            )
+            words = f"{model.name} takes none: leave it out (in YAML an empty `prompt:` hides a default)"
+            self._bad(raw, "prompt", row_id, words)
         elif model and len(prompt) > model.prompt_max_chars:
-            self._bad(
-                raw,
-                "prompt",
-                row_id,
-                f"has {len(prompt):,} characters; {model.name} takes {model.prompt_max_chars:,}: shorten it",
-            )
+            words = f"has {len(prompt):,} characters; {model.name} takes {model.prompt_max_chars:,}: shorten it"
+            self._bad(raw, "prompt", row_id, words)
         return prompt
 
     def _provider(self, raw: RawRow, row_id: str, model: Model | None) -> str:

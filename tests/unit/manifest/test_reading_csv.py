@@ -80,6 +80,23 @@ def test_rows_are_checked_under_a_header_with_a_fault(read: Read) -> None:
     assert [problem.line for problem in problems] == [1, 3], lines_and_texts(problems)
 
 
+def test_a_header_in_another_spelling_is_told_once_and_not_for_every_row(read: Read) -> None:
+    header = "ID,Image,AUDIO,Prompt,Meta Name\n"
+
+    rows, problems = read((header + '1,face.png,voice.wav,"Hi {meta_name}",Nora\n' * 3).encode(), "job.csv")
+
+    assert not rows
+    assert [text.rpartition(" mean ")[2] for _, text in lines_and_texts(problems)] == [
+        "id?", "image?", "audio?", "prompt?", "meta_name?",
+    ]  # fmt: skip
+
+
+def test_a_column_that_is_there_besides_is_not_excused(read: Read) -> None:
+    _, problems = read(b"id,Image,image,audio\na,face.png,,voice.wav\n", "job.csv")
+
+    assert [line for line, _ in lines_and_texts(problems)] == [1, 2]
+
+
 def test_a_quoted_line_break_does_not_shift_the_lines(read: Read) -> None:
     content = GOOD + 'a,face.png,voice.wav,"one\ntwo\n\nfour"\n\nb,gone.png,voice.wav,\n'
 

@@ -24,6 +24,31 @@ def the_only(problems: list[Problem]) -> Problem:
     return problems[0]
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("{id: a, image: face.png, audio: [1, 2]}", "audio: expected text, got a list or a mapping: quote it"),
+        ("{id: a, image: face.png, audio: *nobody}", "alias *nobody: only text may be repeated so; use defaults:"),
+        ("{image: face.png, audio: !!binary x}", "YAML tag 'tag:yaml.org,2002:binary': tags are not read, remove it"),
+        ("{image: face.png, Audio: voice.wav}", "unknown field 'Audio': did you mean audio?"),
+        ("{ID: a, image: face.png, audio: voice.wav}", "unknown field 'ID': did you mean id?"),
+        ('{image: face.png, audio: voice.wav, Meta Name: Nora, prompt: "{meta_name}"}', "unknown field 'Meta Name': did you mean meta_name?"),
+    ],
+)  # fmt: skip
+def test_one_mistake_is_one_problem(read: Read, row: str, told: str) -> None:
+    rows, problems = read(HEAD + f"- {row}\n")
+
+    assert not rows
+    assert the_only(problems).text == told
+
+
+def test_one_mistake_in_the_defaults_is_one_problem(read: Read) -> None:
+    defaults = "version: 1\ndefaults: {image: [face.png]}\nrows:\n"
+
+    assert the_only(read(defaults + "- {id: a, audio: voice.wav}\n- {id: b, audio: voice.wav}\n")[1]).line == 2
+    assert len(read(defaults + "- {id: a, image: gone.png, audio: voice.wav}\n")[1]) == 2, "the row's own is another"
+
+
 # --- what is read ------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from pipeline.errors import DiskFull, UsageError
 from pipeline.manifest import Looks, Problems, RowReader
 from pipeline.settings import Settings
 from pipeline.state.intake import Intake, StoredLooks, take_in
+from pipeline.state.put_back import Stood, made_pending, note_standing
 from pipeline.state.rows import provider_of
 from pipeline.state.schema import connect, create, damaged, is_held, refuse_network_disk
 from pipeline.state.unchanged import intake_if_unchanged, mark_of, note_mark
@@ -81,6 +82,7 @@ class Opened:
         changed: ids of rows whose inputs are no longer those their clip was made from (the first 20), and how many.
         lost_files: ids of finished clips that are gone from OUT and are fetched again.
         unconfirmed: numbers of the rows to send again if the usage log does not know them.
+        taken_up: rows that wishes made pending, as they stood before.
     """
 
     intake: Intake
@@ -90,6 +92,7 @@ class Opened:
     unconfirmed: frozenset[int]
     retried: Retried | None
     rerendered: int
+    taken_up: tuple[Stood, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +222,9 @@ class Job:
 
     def _fulfil(self, db: sqlite3.Connection, wishes: Wishes, intake: Intake) -> Opened:
         # What becomes pending stays so after this run, and the next one pays for it: --only holds for each wish.
+        is_wished = wishes.rerender_changed or wishes.retry or wishes.resubmit_unconfirmed
+        if is_wished:
+            note_standing(db)
         rerendered = rerender(db, wishes.only) if wishes.rerender_changed else 0
         retried = retry(db, wishes.retry_ids, wishes.only) if wishes.retry else None
         unconfirmed = resubmit(db, wishes.only) if wishes.resubmit_unconfirmed else frozenset()
@@ -227,7 +233,7 @@ class Job:
         changed = changed_rows(db)
         return Opened(
             intake, tuple(row_id for _, row_id, _ in changed[:20]), len(changed), tuple(lost), unconfirmed, retried,
-            rerendered,
+            rerendered, made_pending(db) if is_wished else (),
         )  # fmt: skip
 
     def _reader(self, looks: Looks, problems: Problems) -> RowReader:

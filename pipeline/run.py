@@ -183,7 +183,7 @@ async def _render(
             events.emit("inputs_changed", rows=opened.changed_total, first=list(opened.changed))
         if job.settings.api.provider == "aimlapi" and goal.is_to_submit(state.counts):
             try:
-                await _quote(context, wishes, watcher)
+                await _quote(context, wishes, opened, watcher)
             except (KeyRefused, OutOfCredits) as reason:
                 context.stop_submitting(reason)
         watcher.started(context)
@@ -196,7 +196,7 @@ async def _render(
         return interrupt.is_set(), context.stop_reason
 
 
-async def _quote(context: RunContext, wishes: Wishes, watcher: RunWatcher) -> None:
+async def _quote(context: RunContext, wishes: Wishes, opened: Opened, watcher: RunWatcher) -> None:
     """Say what the run is about to spend, and whether the account can pay for it; then ask."""
     balance_usd = None
     try:
@@ -211,10 +211,16 @@ async def _quote(context: RunContext, wishes: Wishes, watcher: RunWatcher) -> No
     context.tell("quote", rows=quote.rows, estimated_usd=round(quote.estimated_usd, 4), balance_usd=balance_usd)
     if quote.shortfall_usd:
         context.tell("balance_low", balance_usd=balance_usd, estimated_usd=round(quote.estimated_usd, 2))
-    if not watcher.confirm(quote):
-        context.stop_submitting(
-            NotConfirmed("not confirmed: nothing was sent, nothing was spent; these rows wait for the next run")
-        )
+    is_confirmed = False
+    try:
+        is_confirmed = watcher.confirm(quote)
+    finally:
+        if not is_confirmed:  # or interrupted: what was wished for must not be paid for by the next run, unasked
+            await context.state.put_back(opened.taken_up)
+            context.resubmit_unconfirmed = frozenset()
+    if not is_confirmed:
+        words = "not confirmed: nothing was sent, nothing was spent, and every row stands as it stood"
+        context.stop_submitting(NotConfirmed(words))
 
 
 def _context(job: Job, state: StateFile, api: ApiClient, events: Events, opened: Opened) -> RunContext:

@@ -15,6 +15,7 @@ from pipeline.clip import IN_FLIGHT, Clip, Failure, Status
 from pipeline.inspection.facts import Inspection
 from pipeline.state import moves
 from pipeline.state.inspections import UNSEEN, note_inspection
+from pipeline.state.put_back import Stood, put_back
 from pipeline.state.rows import among, counts_by_status, read_clips, reserved_usd
 from pipeline.state.schema import connect, connect_reader
 from pipeline.state.writer import Writer
@@ -227,6 +228,12 @@ class StateFile:
     async def fail(self, clip: Clip, failure: Failure, *, fate: str | None = None) -> float:
         """Any working status → failed; returns how many USD that frees."""
         return await self._move(clip, Status.FAILED, lambda db: moves.fail(db, clip, failure, self._clock(), fate=fate))
+
+    async def put_back(self, rows: Sequence[Stood]) -> None:
+        """pending → what it was before a wish that is taken back. No stage may have begun."""
+        await self._writer.do(lambda db: put_back(db, rows))
+        for row in rows:
+            self._count(Status.PENDING, row.status)
 
     async def note_inspection(self, seq: int, seen: Inspection) -> None:
         """done: what was seen of its clip."""

@@ -127,6 +127,20 @@ def test_it_leaves_while_the_balance_is_waited_for(emu: Emulator, nights: Nights
     assert not night.journal("submit")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_last_row_is_an_interrupt_too(emu: Emulator, nights: Nights, number: signal.Signals) -> None:
+    night = nights(emu, 1, notify__command="sleep 60")
+    with night.start() as running:
+        night.wait_for((night.out / "report.html").exists)  # whoever is to be told comes next
+        began = time.monotonic()
+        running.send(number)
+        ended = running.wait()
+        assert time.monotonic() - began < LEAVES_WITHIN_S
+    assert ended.code == 130, ended.text
+    assert "Traceback" not in ended.text
+    night.assert_paid_once(generations=1)
+
+
 def test_a_download_cut_by_an_interrupt_goes_on_where_it_stood(emu: Emulator, nights: Nights) -> None:
     size = 3_000_000
     emu.set_plan(Plan(instant=True, pad_bytes=size, cdn=Cdn(bytes_per_s=1_000_000)))

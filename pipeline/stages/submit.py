@@ -123,6 +123,10 @@ class SubmitStage:
         context.tell("submitting", clip, attempt=clip.attempts)
         try:
             accepted = await context.api.submit(body, clip.client_request_id)
+        except asyncio.CancelledError:
+            if not body.complete:  # the API can't have the whole of it, so there is nothing to look for
+                await context.state.take_back(clip, forget=True)
+            raise
         except UnknownFate as error:
             context.outage.failed(context.now())
             await context.state.lose(clip)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from PIL import Image
 
@@ -54,6 +57,41 @@ def test_a_request_cut_in_the_middle_is_sent_again(emu: Emulator, nights: Nights
     ended = night.run(hook={"sndbuf": [32768]})
     assert ended.code == 0, ended.text
     assert len(night.journal("submit")) == 2
+    assert not night.journal("logs")
+    night.assert_paid_once(generations=1)
+
+
+def test_a_request_that_an_interrupt_cuts_in_the_middle_is_not_looked_for(emu: Emulator, nights: Nights) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    class Deaf(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            asked.set()
+            over.wait(60)  # and reads no more of it
+
+        def log_message(self, *_: object) -> None: ...
+
+    night = nights(emu, 1, api__timeout_s=60)
+    heavy(night)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Deaf)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        base_url = f"http://127.0.0.1:{server.server_port}"
+        with night.start(hook={"sndbuf": [32768]}, api__base_url=base_url) as running:
+            night.wait_for(asked.is_set)
+            running.send(signal.SIGINT)
+            assert running.wait().code == 130
+    finally:
+        over.set()
+        server.shutdown()
+        server.server_close()
+    assert night.states() == {"r1": "pending"}
+    assert night.rows()["r1"]["attempts"] == 0
+    assert night.run().code == 0
     assert not night.journal("logs")
     night.assert_paid_once(generations=1)
 

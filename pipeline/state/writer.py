@@ -53,8 +53,7 @@ class Writer:
             raise RuntimeError(f"{self._name} is closed: nothing can be written any more")
         future: asyncio.Future[_T] = self._loop.create_future()
         self._jobs.put((job, future))
-        # A cancelled waiter must not take back what is written: its future alone is given up.
-        return await asyncio.shield(future)
+        return await future  # a cancelled waiter takes nothing back: its future alone is given up
 
     def post(self, job: Callable[[sqlite3.Connection], object]) -> None:
         """Run ``job`` some time soon; nobody waits for it, and nothing rests on it."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
@@ -86,6 +88,28 @@ async def test_a_waiter_that_is_cancelled_takes_nothing_back(writer: Writer, pat
     await writer.do(insert("b"))
 
     assert stored(path) == ["a", "b"]
+
+
+async def test_what_fails_when_nobody_waits_for_it_any_more_is_no_news(writer: Writer) -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    begun, go = threading.Event(), threading.Event()
+
+    def full(_: sqlite3.Connection) -> None:
+        begun.set()
+        assert go.wait(10)
+        raise sqlite_error(sqlite3.OperationalError, "database or disk is full", sqlite3.SQLITE_FULL)
+
+    waiting = asyncio.create_task(writer.do(full))
+    assert await asyncio.to_thread(begun.wait, 10)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    del waiting
+    go.set()
+    await writer.do(insert("b"))
+    gc.collect()
+
+    assert told == []
 
 
 async def test_a_full_disk_fails_the_whole_group_and_nothing_of_it_stays(writer: Writer, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import av.error
 
 from pipeline.inspection.facts import Facts, Inspection, Mark
 from pipeline.inspection.judge import judge
-from pipeline.inspection.picture import black_share, follow_voice, still_share, watch
+from pipeline.inspection.picture import Unwanted, black_share, follow_voice, still_share, watch
 from pipeline.inspection.pictures import clip_poster, report_files, source_poster
 from pipeline.inspection.sound import compare, contour, loudness_db, missing_s, read_sound
 from pipeline.settings import InspectSettings
@@ -20,12 +21,20 @@ __all__ = ["inspect_clip", "look_at"]
 _UNREADABLE = (av.error.FFmpegError, OSError, IndexError, ValueError)
 
 
-def look_at(out: Path, output: str, image: str, audio: str, limits: InspectSettings) -> Inspection:
-    """Look at a clip, and put its small pictures into the report's folder while it is warm."""
+def look_at(
+    out: Path, output: str, image: str, audio: str, limits: InspectSettings, wanted: Callable[[], bool] = lambda: True
+) -> Inspection:
+    """Look at a clip, and put its small pictures into the report's folder while it is warm.
+
+    Raises:
+        Unwanted: ``wanted`` says no any more; nothing was put anywhere.
+    """
     path = out / output
     voice = None if audio.lower().startswith(("http://", "https://")) else Path(audio)
     try:
-        seen = inspect_clip(path, voice, limits)
+        seen = inspect_clip(path, voice, limits, wanted)
+    except Unwanted:
+        raise
     except Exception:  # whatever a stranger's file does to a decoder, the night goes on
         seen = Inspection(marks=(Mark.UNREADABLE,))
     with suppress(OSError):
@@ -35,17 +44,23 @@ def look_at(out: Path, output: str, image: str, audio: str, limits: InspectSetti
     return seen
 
 
-def inspect_clip(clip: Path, voice: Path | None, limits: InspectSettings) -> Inspection:
+def inspect_clip(
+    clip: Path, voice: Path | None, limits: InspectSettings, wanted: Callable[[], bool] = lambda: True
+) -> Inspection:
     """Look at a finished clip.
 
     Args:
         clip: the file.
         voice: the row's voice; None where it isn't on this machine.
         limits: thresholds.
+        wanted: whether to go on.
+
+    Raises:
+        Unwanted: it was not to go on.
     """
     try:
         heard = read_sound(clip)
-        glances = watch(clip, limits.seconds)
+        glances = watch(clip, limits.seconds, wanted)
     except _UNREADABLE:
         return Inspection(marks=(Mark.UNREADABLE,))
     own = _voice(voice)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import mul
 from pathlib import Path
@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image, ImageChops
 
-__all__ = ["Glance", "Sync", "black_share", "follow_voice", "still_share", "watch"]
+__all__ = ["Glance", "Sync", "Unwanted", "black_share", "follow_voice", "still_share", "watch"]
 
 PER_SECOND = 12
 WIDTH = 96
@@ -52,11 +52,19 @@ class Sync:
     at: tuple[float, float]
 
 
-def watch(path: Path, most_s: float) -> list[Glance]:
+class Unwanted(Exception):
+    """Nobody wants to know any more."""
+
+
+def watch(path: Path, most_s: float, wanted: Callable[[], bool] = lambda: True) -> list[Glance]:
     """Look at up to ``most_s`` seconds of a clip: all of a short one, else its beginning, middle and end.
+
+    Args:
+        wanted: whether to go on; asked at each frame.
 
     Raises:
         av.error.FFmpegError: it can't be decoded.
+        Unwanted: it was not to go on.
     """
     glances: list[Glance] = []
     with av.open(os.fspath(path), metadata_errors="ignore") as container:
@@ -68,8 +76,15 @@ def watch(path: Path, most_s: float) -> list[Glance]:
         for start_s, end_s in _stretches(duration_s, most_s):
             if start_s:
                 container.seek(int(start_s * av.time_base))
-            glances += _glances(container.decode(stream), stream, start_s, end_s)
+            glances += _glances(_while(wanted, container.decode(stream)), stream, start_s, end_s)
     return glances
+
+
+def _while(wanted: Callable[[], bool], frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+    for frame in frames:
+        if not wanted():
+            raise Unwanted
+        yield frame
 
 
 def _stretches(duration_s: float, most_s: float) -> list[tuple[float, float]]:

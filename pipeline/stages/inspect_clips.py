@@ -54,7 +54,7 @@ class InspectStage:
             # A full disk, say. The stages that matter meet it too, and tell.
             self._context.tell("inspection_over", message=str(error))
         finally:
-            self._over = True
+            self._over = True  # which ends a look under way: Python waits for its thread
             self._idle.set()
             self._thread.shutdown(wait=False, cancel_futures=True)
 
@@ -75,9 +75,14 @@ class InspectStage:
             if counts[Status.DONE] <= before + 1:
                 return
 
+    def _is_wanted(self) -> bool:
+        return not self._over
+
     async def _look(self, clip: Clip) -> None:
         context = self._context
-        work = partial(look_at, context.out, clip.output, clip.image, clip.audio, context.settings.inspect)
+        work = partial(
+            look_at, context.out, clip.output, clip.image, clip.audio, context.settings.inspect, self._is_wanted
+        )
         try:
             seen = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except Exception as error:

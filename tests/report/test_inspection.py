@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 
 from pipeline.inspection import Facts, Mark, judge
 from pipeline.inspection.look import inspect_clip, look_at
+from pipeline.inspection.picture import Unwanted
 from pipeline.inspection.sound import RATE_HZ, compare, contour, loudness_db, read_sound
 from pipeline.settings import InspectSettings
 
@@ -177,6 +178,14 @@ def test_small_pictures_are_made_while_the_clip_is_warm(tmp_path: Path, voices: 
     look_at(tmp_path, "clip.mp4", str(tmp_path / "face.png"), str(voices[0]), LIMITS)
     made = sorted(path.name[:5] for path in (tmp_path / "report_files").iterdir())
     assert made == ["clip-", "face-"]
+
+
+def test_a_look_that_nobody_wants_any_more_ends_at_the_next_frame(tmp_path: Path, voices: list[Path]) -> None:
+    film(tmp_path / "clip.mp4", voices[0])
+    answers = iter([True, True, False])
+    with pytest.raises(Unwanted):
+        look_at(tmp_path, "clip.mp4", "face.png", str(voices[0]), LIMITS, lambda: next(answers))
+    assert not (tmp_path / "report_files").exists()
 
 
 @given(

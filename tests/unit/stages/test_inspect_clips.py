@@ -81,6 +81,30 @@ async def test_when_the_last_one_is_there_all_are_looked_at(monkeypatch: pytest.
     assert run.glances < 10
 
 
+async def test_a_look_under_way_at_the_end_is_not_wanted_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch)
+    begun, go, wanted = threading.Event(), threading.Event(), []
+
+    def look(*words: Any) -> Inspection:
+        wanted.append(words[-1]())
+        begun.set()
+        assert go.wait(10)
+        wanted.append(words[-1]())
+        ended.set()
+        return Inspection()
+
+    ended = threading.Event()
+    monkeypatch.setattr(inspect_clips, "look_at", look)
+    running = asyncio.create_task(InspectStage(run.context).run())
+    assert await asyncio.to_thread(begun.wait, 10)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    go.set()
+    assert await asyncio.to_thread(ended.wait, 10)
+
+    assert wanted == [True, False]
+
+
 async def test_nobody_waits_for_looks_that_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(monkeypatch)
 

@@ -120,13 +120,9 @@ class SubmitStage:
         except BaseException:
             context.budget.release(reserved_usd)
             raise
-        context.tell("submitting", clip, attempt=clip.attempts)
         try:
+            context.tell("submitting", clip, attempt=clip.attempts)
             accepted = await context.api.submit(body, clip.client_request_id)
-        except asyncio.CancelledError:
-            if not body.complete:  # the API can't have the whole of it, so there is nothing to look for
-                await context.state.take_back(clip, forget=True)
-            raise
         except UnknownFate as error:
             context.outage.failed(context.now())
             await context.state.lose(clip)
@@ -136,6 +132,10 @@ class SubmitStage:
             context.budget.release(reserved_usd)
             await self._not_made(clip, error)
             return
+        except BaseException:  # the run was stopped, or whoever listens to it failed
+            if not body.complete:  # the API can't have the whole of it, so there is nothing to look for
+                context.budget.release(await context.state.take_back(clip, forget=True))
+            raise
         context.outage.answered()
         self._tries.pop(clip.seq, None)
         more_usd = await context.state.accept(clip, accepted.generation_id, accepted.cost_usd)

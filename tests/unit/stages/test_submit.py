@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.api.assets import SubmitBody
 from pipeline.api.wire import Accepted
 from pipeline.clip import Clip, Status
 from pipeline.stages import submit
@@ -69,6 +70,35 @@ async def test_a_stop_while_requests_are_prepared_submits_none_of_them(
     assert not night.begun
     assert not night.context.faults
     assert night.context.airborne == 0
+
+
+async def test_a_listener_that_fails_before_the_request_leaves_takes_the_intent_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = Night(tmp_path)
+    fault = BrokenPipeError("as of a print that nobody reads")
+    taken_back: list[tuple[Clip, bool]] = []
+
+    async def begin_submit(clip: Clip, *_: object) -> Clip:
+        return clip
+
+    async def take_back(clip: Clip, *, forget: bool) -> float:
+        taken_back.append((clip, forget))
+        return 0.0
+
+    def tell(action: str, *_: object, **__: object) -> None:
+        if action == "submitting":
+            night.context.submitting_over.set()
+            raise fault
+
+    del night.rows[1:]
+    night.context.state.begin_submit, night.context.state.take_back = begin_submit, take_back
+    night.context.tell = tell
+    monkeypatch.setattr(submit, "prepare_bodies", lambda clips: [SubmitBody([b"{}"]) for _ in clips])
+    await asyncio.wait_for(SubmitStage(night.context).run(), 30)
+
+    assert night.context.faults == [fault]
+    assert taken_back == [(night.rows[0], True)]
 
 
 async def test_a_fault_of_the_loop_leaves_the_submits_in_the_air_their_answers(

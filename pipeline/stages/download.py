@@ -168,8 +168,10 @@ class DownloadStage:
     async def _go_on_later(self, clip: Clip, progress: _Progress, part: Path, error: Broken) -> None:
         context, message = self._context, str(error)
         size = part.stat().st_size if part.exists() else 0
-        progress.failures = 1 if size > progress.most_bytes else progress.failures + 1
-        progress.most_bytes = max(progress.most_bytes, size)
+        if size > progress.most_bytes:
+            # It gets on: neither the line nor its links are given up.
+            progress.most_bytes, progress.failures, progress.links = size, 0, 0
+        progress.failures += 1
         context.tell("download_broken", clip, message=message, bytes=size, tries=progress.failures)
         if progress.failures >= context.settings.retry.attempts:
             await self._fail(clip, FailureCode.DOWNLOAD, f"{message}: it is paid for, run or retry fetches it again")

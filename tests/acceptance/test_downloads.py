@@ -96,6 +96,16 @@ def test_a_clip_s_folder_is_made_whatever_its_size(emu: Emulator, nights: Nights
     assert (night.out / "clips" / "of-r1" / "r1.mp4").stat().st_size > pad_bytes
 
 
+def test_a_line_that_breaks_more_often_than_is_tried_gets_on_with_a_fresh_link_each_time(
+    emu: Emulator, nights: Nights
+) -> None:
+    emu.set_plan(Plan(instant=True, pad_bytes=PAD, cdn=Cdn(link_uses=1, cut_after_bytes=60_000, cut_first=12)))
+    night = nights(emu, 2, retry__attempts=3)
+    ended = night.run()
+    assert ended.code == 0, ended.text
+    night.assert_paid_once(generations=2)
+
+
 def test_rows_that_swap_their_names_midway_go_on_with_no_bytes_of_each_other(emu: Emulator, nights: Nights) -> None:
     large = Plan(instant=True, pad_bytes=9_000_000)  # written piece by piece
     emu.set_plan(large, cdn=Cdn(bytes_per_s=4_000_000))

@@ -18,7 +18,7 @@ import click
 from pipeline.counted import counted
 from pipeline.errors import AvatarBatchError, ManifestError, StopRun, UsageError, one_line
 from pipeline.exit_code import ExitCode
-from pipeline.state.schema import damaged
+from pipeline.state.refusal import refusal
 from pipeline.unfailing import unfailing
 from pipeline.version import __version__
 
@@ -90,8 +90,9 @@ def _ending() -> Iterator[None]:
         click.echo(f"avatar-batch: {error}", err=True)
         sys.exit(ExitCode.FAILED_ROWS)
     except sqlite3.DatabaseError as error:
-        click.echo(f"avatar-batch: {damaged(Path('the state file'), one_line(str(error)))}", err=True)
-        sys.exit(ExitCode.USAGE)
+        refused = refusal(Path("the state file"), error)
+        click.echo(f"avatar-batch: {one_line(str(refused), 1000)}", err=True)
+        sys.exit(ExitCode.STOPPED_EARLY if isinstance(refused, StopRun) else ExitCode.USAGE)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -17,8 +17,9 @@ from pipeline.manifest import Looks, Problems, RowReader
 from pipeline.settings import Settings
 from pipeline.state.intake import Intake, StoredLooks, take_in
 from pipeline.state.put_back import Stood, made_pending, note_standing
+from pipeline.state.refusal import damaged, is_held
 from pipeline.state.rows import provider_of
-from pipeline.state.schema import connect, create, damaged, is_held, refuse_network_disk
+from pipeline.state.schema import connect, create, refuse_network_disk
 from pipeline.state.unchanged import intake_if_unchanged, mark_of, note_mark
 from pipeline.state.upkeep import (
     Retried,

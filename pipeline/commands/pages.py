@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from pipeline.commands.job_command import JobCall, job_command
+from pipeline.errors import DiskFull
 from pipeline.reading import Reading
 from pipeline.report import write_report
 from pipeline.report.catch_up import look_at_rest
+from pipeline.report.write import REPORT
 from pipeline.watch import serve_watch
 
 __all__ = ["report", "watch"]
@@ -23,7 +25,11 @@ def report(call: JobCall, no_look: bool) -> None:
     """
     if not no_look:
         look_at_rest(call.job, Reading(quiet=call.quiet).clips_seen)
-    path = write_report(call.job, call.command)
+    try:
+        path = write_report(call.job, call.command)
+    except OSError as error:
+        words = error.strerror or str(error)
+        raise DiskFull(f"{call.job.out / REPORT} can't be written ({words}): free space, then report again") from None
     if not call.quiet:
         click.echo(str(path))
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from pipeline.errors import StateRefused, UsageError
 from pipeline.placing import flush
 from pipeline.state import inspections, notes
+from pipeline.state.refusal import damaged, refusal
 
 __all__ = [
-    "APPLICATION_ID", "SCHEMA_VERSION", "connect", "connect_reader", "create", "damaged", "is_held", "refuse_network_disk",
+    "APPLICATION_ID", "SCHEMA_VERSION", "connect", "connect_reader", "create", "refuse_network_disk",
 ]  # fmt: skip
 
 APPLICATION_ID = 0x41564254
@@ -149,6 +150,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Raises:
         StateRefused: it is damaged, not a state file, or of a version that this program doesn't know.
+        DiskFull: the disk has no room for its log, or fails.
     """
     _refuse_truncated(path)
     db = _open(path, "mode=rw")
@@ -163,7 +165,7 @@ def connect(path: Path) -> sqlite3.Connection:
         _mend_tag(db)
     except sqlite3.DatabaseError as error:
         db.close()
-        raise StateRefused(damaged(path, error)) from None
+        raise refusal(path, error) from None
     except BaseException:
         db.close()
         raise
@@ -177,12 +179,12 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     when it closes, and one that may only read would leave it lying about.
 
     Raises:
-        StateRefused: as ``connect``.
+        StateRefused, DiskFull: as ``connect``.
     """
     _refuse_truncated(path)
     problem: object = ""
     # An immutable file has no log; one that has is never read without it.
-    last_resort = () if Path(f"{path}-wal").exists() else ("immutable=1",)
+    last_resort = () if _has_log(path) else ("immutable=1",)
     for how in ("mode=rw", "mode=ro", *last_resort):
         with ExitStack() as stack:
             try:
@@ -194,27 +196,12 @@ def connect_reader(path: Path) -> sqlite3.Connection:
                 continue
             stack.pop_all()
             return db
-    raise StateRefused(damaged(path, problem))
+    raise refusal(path, problem)
 
 
 def _open(path: Path, how: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?{how}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
-
-
-def damaged(path: Path, error: object) -> str:
-    """The line that tells the way out of a damaged state file, or of one that can't be had now."""
-    if is_held(error):
-        return f"{path} is held by another program, such as a database browser: close it there, then run again"
-    return (
-        f"{path} can't be read ({error}). It knows what is paid for, so nothing starts anew over it: bring back a copy, "
-        f"or rescue it with `sqlite3 {path} .recover | sqlite3 rescued.db`, or move it away and use another --out"
-    )
-
-
-def is_held(error: object) -> bool:
-    """Whether all that is wrong with a state file is that somebody else has it."""
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 _looked_into: dict[tuple[int, int], int] = {}

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.clip import FailureCode, Status
-from pipeline.errors import StateRefused, UsageError
+from pipeline.errors import UsageError
 from pipeline.inspection.facts import Inspection
 from pipeline.state import inspections, notes
 from pipeline.state.inspections import read_inspection
 from pipeline.state.notes import read_notes
+from pipeline.state.refusal import refusal
 from pipeline.state.rows import counts_by_status, provider_of
-from pipeline.state.schema import connect_reader, damaged
+from pipeline.state.schema import connect_reader
 
 __all__ = ["Overview", "Record", "Span", "StateView"]
 
@@ -173,13 +174,13 @@ class StateView:
 
     @contextmanager
     def _sound(self) -> Iterator[None]:
-        """A database error means that the file is damaged, and the view of it is over."""
+        """A database error means that the file is damaged, or its disk, and the view of it is over."""
         try:
             yield
         except sqlite3.DatabaseError as error:
             with suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
-            raise StateRefused(damaged(self._path, error)) from None
+            raise refusal(self._path, error) from None
 
     def is_pending(self, row_id: str) -> bool:
         """Whether a run would submit the row: it is pending, or the state does not know it yet."""

@@ -80,6 +80,39 @@ def test_a_disk_too_full_for_the_state_file_spends_nothing(emu: Emulator, nights
         night.assert_paid_once(generations=2)
 
 
+def fill(folder: Path) -> None:
+    """Leave no byte of a file system."""
+    with (folder / "filler").open("ab", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+
+
+def test_a_disk_without_a_byte_left_is_told_from_a_damaged_state_file(
+    emu: Emulator, nights: Nights, tmp_path: Path
+) -> None:
+    if not can_mount(tmp_path / "probe"):
+        pytest.skip("needs the right to mount; what is said is tested below in any case")
+    emu.set_plan(Plan(render_s=1.0))
+    with disk(tmp_path / "disk", "16m") as folder:
+        night = nights(emu, 3, out=folder / "out", submit__max_in_flight=1)
+        with night.start() as running:
+            night.wait_for(night.generations)
+            fill(folder)
+            assert running.wait().code == 3
+        for verb in ("run", "retry", "report"):
+            fill(folder)
+            ended = night.run(verb)
+            assert ended.code == 3, f"{verb}: {ended.text}"
+            assert "free space" in ended.text.lower(), f"{verb}: {ended.text}"
+            assert "rescue" not in ended.text
+        fill(folder)
+        for verb in ("status", "export", "plan"):
+            assert night.run(verb).code == 0, verb
+        (folder / "filler").unlink()
+        assert night.run().code == 0
+        night.assert_paid_once(generations=3)
+
+
 def test_a_read_only_out_spends_nothing(emu: Emulator, nights: Nights, tmp_path: Path) -> None:
     emu.set_plan(Plan(render_s=0.1))
     out = tmp_path / "disk"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.api.ids import new_client_request_id
-from pipeline.errors import StateRefused, UsageError
+from pipeline.errors import DiskFull, StateRefused, UsageError
 from pipeline.state.schema import APPLICATION_ID, SCHEMA_VERSION, connect, connect_reader, create, refuse_network_disk
 from tests.unit.making import rows_named
 from tests.unit.state.conftest import take
@@ -157,6 +157,35 @@ def test_a_log_without_its_file_is_neither_lost_nor_mixed_into_a_new_one(path: P
 
     assert [file.name for file in log.parent.iterdir()] == ["state.db-wal"]
     assert log.read_bytes() == before
+
+
+@OPEN
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_FULL])
+def test_a_full_or_failing_disk_is_not_taken_for_a_damaged_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch, opened: Callable[[Path], sqlite3.Connection], code: int
+) -> None:
+    def fails(*_: object, **__: object) -> sqlite3.Connection:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = code
+        raise error
+
+    monkeypatch.setattr("pipeline.state.schema._refuse_foreign", fails)
+    with pytest.raises(DiskFull, match="free space"):
+        opened(path)
+
+
+def test_a_reader_needs_no_room_beside_a_file_whose_log_is_empty(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.with_name("state.db-wal").touch()  # as a run leaves it that found no room to begin
+    really = sqlite3.connect
+
+    def no_room(address: str, **options: object) -> sqlite3.Connection:
+        if "immutable" not in address:
+            raise sqlite3.OperationalError("disk I/O error")
+        return really(address, **options)  # type: ignore[call-overload, no-any-return]  # as they came
+
+    monkeypatch.setattr("pipeline.state.schema.sqlite3.connect", no_room)
+    with closing(connect_reader(path)) as db:
+        assert db.execute("SELECT count(*) FROM clips").fetchone() == (0,)
 
 
 def test_a_reader_sees_what_is_committed_and_writes_nothing(path: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pipeline.counted import counted
 from pipeline.errors import AvatarBatchError, ManifestError, StopRun, UsageError, one_line
 from pipeline.exit_code import ExitCode
 from pipeline.state.refusal import refusal
-from pipeline.unfailing import unfailing
+from pipeline.streams import drop_output, open_what_is_closed, output_problem, unfailing
 from pipeline.version import __version__
 
 __all__ = ["cli", "main"]
@@ -75,10 +76,7 @@ def _ending() -> Iterator[None]:
         for problem in error.problems:
             click.echo(str(problem), err=True)
         more = f", the first {len(error.problems)} of them above" if error.total > len(error.problems) else ""
-        click.echo(
-            f"{counted(error.total, 'problem')}{more}; nothing was sent, nothing was spent",
-            err=True,
-        )
+        click.echo(f"{counted(error.total, 'problem')}{more}; nothing was sent, nothing was spent", err=True)
         sys.exit(ExitCode.USAGE)
     except UsageError as error:
         click.echo(f"avatar-batch: {error}", err=True)
@@ -99,14 +97,13 @@ def _ending() -> Iterator[None]:
     except (KeyboardInterrupt, click.Abort, asyncio.CancelledError):
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        _drop_output()  # its reader left
+        drop_output()  # its reader left
         sys.exit(ExitCode.FAILED_ROWS)
     except Exception as error:
-        if isinstance(error, OSError) and error.filename is None and (why := _output_problem()):
-            _drop_output()
+        if isinstance(error, OSError) and error.filename is None and (why := output_problem()):
+            drop_output()
             click.echo(
-                f"avatar-batch: standard output can't be written ({why}): free space, or send it elsewhere",
-                err=True,
+                f"avatar-batch: standard output can't be written ({why}): free space, or send it elsewhere", err=True
             )
             sys.exit(ExitCode.USAGE)
         if os.environ.get("AVATAR_BATCH_DEBUG"):
@@ -119,21 +116,6 @@ def _ending() -> Iterator[None]:
         sys.exit(ExitCode.FAILED_ROWS)
 
 
-def _output_problem() -> str:
-    """Why standard output can't be written, if it can't; a line break more does no harm to output that ends by an error."""
-    try:
-        sys.stdout.write("\n")
-        sys.stdout.flush()
-    except OSError as error:
-        return error.strerror or one_line(str(error))
-    return ""
-
-
-def _drop_output() -> None:
-    """Python would complain once more while it flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _fault(error: Exception) -> str:
     return one_line(f"{type(error).__name__}: {error}", 300)
 
@@ -141,11 +123,14 @@ def _fault(error: Exception) -> str:
 def main() -> None:
     """The console script."""
     signal.signal(signal.SIGTERM, _interrupt)
+    open_what_is_closed()
     sys.stderr = unfailing(sys.stderr)  # a night must not end for the sake of what it says
     with _ending():
+        if isinstance(sys.stdout, TextIOWrapper):
+            # Whatever the machine's settings: what is written is read elsewhere. Names of files may be no text at all.
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         code = cli.main(prog_name="avatar-batch", standalone_mode=False)
-        if sys.stdout is not None:  # as it is where it was closed
-            sys.stdout.flush()  # here its failure can still be told
+        sys.stdout.flush()  # here its failure can still be told
         sys.exit(code)
 
 

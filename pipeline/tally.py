@@ -89,6 +89,7 @@ class Tally:
         # A full window is how a run that was throttled goes on: nothing is the matter.
         held = self._trouble.is_outage or in_flight < context.pace.window.size
         waiting = 0 if context.stop_reason else self._waiting()
+        looking = not (in_flight or waiting or counts[Status.DOWNLOADING])
         is_foreseen = not self._trouble.is_outage and (not waiting or context.within_hours.is_set())
         return Standing(
             counts=counts,
@@ -100,10 +101,10 @@ class Tally:
             limit=context.pace.window.size,
             polls_per_s=(context.polls - polls) / passed,
             bytes_per_s=(context.bytes_received - received) / passed,
-            left_s=self._eta.left_s(time.time(), waiting, context.pace.places) if is_foreseen else None,
+            left_s=self._eta.left_s(time.time(), waiting, context.pace.places) if is_foreseen and not looking else None,
             trouble=self._trouble.words(time.time()) if held else "",
             stopping=context.stop_reason is not None,
-            looking=not (in_flight or waiting or counts[Status.DOWNLOADING]),
+            looking=looking,
         )
 
     def _waiting(self) -> int:

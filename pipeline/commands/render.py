@@ -25,7 +25,7 @@ from pipeline.remedies import FAILURES, NOTES
 from pipeline.run import RunResult, run_job
 from pipeline.settings import api_key_from
 from pipeline.state import StateView
-from pipeline.unfailing import unfailing
+from pipeline.streams import drop_output
 
 __all__ = ["retry", "run"]
 
@@ -106,9 +106,16 @@ def _render(call: JobCall, wishes: Wishes, yes: bool) -> NoReturn:
             )
         )
     report = after_run(call.job, call.command, result, _warn)
-    if not call.quiet:
-        sys.stdout = unfailing(sys.stdout)  # the exit code is that of the run, whether anybody reads the rest or not
-        _print_summary(call, result, report)
+    try:
+        if not call.quiet:
+            _print_summary(call, result, report)
+            sys.stdout.flush()
+    except OSError as error:
+        drop_output()
+        if not isinstance(error, BrokenPipeError):
+            _warn(
+                f"standard output can't be written ({error.strerror}): the summary is missing, `status` tells the same"
+            )
     sys.exit(result.exit_code)
 
 

@@ -186,6 +186,13 @@ class Night:
             output: a descriptor for all that it says, instead of files.
         """
         self._commands += 1
+        command, environ = self.command(verb, *words, key=key, hook=hook, **settings)
+        return Running(command, environ, self.folder / f"command-{self._commands}", REPOSITORY, output)
+
+    def command(
+        self, verb: str, *words: str, key: str = KEY, hook: Json | None = None, **settings: object
+    ) -> tuple[list[str], dict[str, str]]:
+        """The words of a command, and its environment."""
         merged = self.settings | {name.replace("__", "."): value for name, value in settings.items()}
         command = [sys.executable, "-m", "pipeline", verb, str(self.job), *words, "--out", str(self.out)]
         for name, value in merged.items():
@@ -197,7 +204,7 @@ class Night:
         environ |= {"AIMLAPI_API_KEY": key, "PYTHONPATH": str(REPOSITORY), "AVATAR_BATCH_CACHE_DIR": self.cache}
         if hook is not None:
             environ |= {"PYTHONPATH": f"{HOOK}{os.pathsep}{REPOSITORY}", "NIGHT_HOOK": json.dumps(hook)}
-        return Running(command, environ, self.folder / f"command-{self._commands}", REPOSITORY, output)
+        return command, environ
 
     def run(
         self,

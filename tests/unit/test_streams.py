@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.unfailing import unfailing
+from pipeline.streams import unfailing
 
 
 def test_what_can_be_written_is_written_at_once(tmp_path: Path) -> None:
@@ -35,12 +35,6 @@ def test_a_pipe_without_a_reader_takes_all_that_is_said() -> None:
 def test_a_full_disk_takes_it_too() -> None:
     with open("/dev/full", "w", encoding="utf-8") as file:
         print("any", file=unfailing(file), flush=True)
-
-
-def test_a_stream_that_was_closed_is_one_to_nowhere() -> None:
-    with unfailing(None) as stream:
-        print("any", file=stream, flush=True)
-        assert not stream.isatty()
 
 
 def test_a_stream_in_memory_stays_as_it_is() -> None:

@@ -21,11 +21,11 @@ _REMEDIES = {
 
 def cant_listen(host: str, port: int, error: OSError | UnicodeError) -> str:
     """What to tell about an error of binding and listening."""
-    at = f"can't listen on {host or 'all addresses'} port {port}"
     # A name that isn't resolved has a number of another kind, which sockets pass on in an error of the system's kind;
     # one that can't be a name is an error of encoding.
     if isinstance(error, UnicodeError | socket.gaierror) or (error.errno or 0) <= 0:
-        return f"{at}: {host!r} is not known: {_ANOTHER_HOST}"
+        return f"can't listen on {host}: the name is not known: {_ANOTHER_HOST}"
     # The system's own words: those of the error may hold Python's form of the address.
     number = error.errno or 0
-    return f"{at}: {os.strerror(number)}: {_REMEDIES.get(number, _ANOTHER_PORT)}"
+    at = f"{host or 'all addresses'} port {port}"
+    return f"can't listen on {at}: {os.strerror(number)}: {_REMEDIES.get(number, _ANOTHER_PORT)}"

@@ -56,6 +56,9 @@ class Plan:
         if self.overview:
             yield ", ".join(f"{count} {status}" for status, count in self.overview.rows.items() if count)
             yield f"{self.overview.spent_usd:.2f} USD spent so far"
+        if not self.to_render:
+            yield "a run would submit nothing: there is no row that waits"
+            return
         yield f"a run would render {counted(self.to_render, 'row')}: {self.render_s:.1f} s of video"
         if self.checked.unknown_length:
             yield f"{counted(self.checked.unknown_length, 'voice')} by link, of a length and so a price that is not known"

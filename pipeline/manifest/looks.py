@@ -67,7 +67,7 @@ class Looks:
         try:
             stamp = stamp_of(path)
         except OSError as error:
-            return "no such file: check the path" if isinstance(error, FileNotFoundError) else _unreadable(error)
+            return _missing(path) if isinstance(error, FileNotFoundError) else _unreadable(error)
         key = (kind.__name__, path, stamp)
         seen: Picture | Voice | str | None = self._recent.get(key)
         if seen is None:
@@ -86,7 +86,7 @@ class Looks:
         except BadMedia as error:
             return one_line(str(error))
         except FileNotFoundError:
-            return "no such file: check the path"
+            return _missing(path)
         except OSError as error:
             return _unreadable(error)
         self._memory.remember(path, stamp, seen)
@@ -106,6 +106,10 @@ def _look_at_voice(path: Path) -> Voice:
     from pipeline.media.voices import look_at_voice  # noqa: PLC0415
 
     return look_at_voice(path)
+
+
+def _missing(path: str) -> str:
+    return f"no such file: {'write / between folders, not a backslash' if chr(92) in path else 'check the path'}"
 
 
 def _unreadable(error: OSError) -> str:

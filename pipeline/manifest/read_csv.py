@@ -45,7 +45,10 @@ def read_csv(path: Path, problems: Problems) -> Iterator[RawRow]:
         problems.add(str(error), line=error.line)
         return
     except csv.Error as error:
-        problems.add(f"isn't valid CSV ({error}): check the quotes", line=start)
+        if "new-line character" in str(error):
+            problems.add("has lines that end in CR alone, as old Macs wrote them: save it with LF or CRLF", line=start)
+        else:
+            problems.add(f"isn't valid CSV ({error}): check the quotes", line=start)
         return
     if header is None:
         problems.add("is empty: a header line (id,image,audio,prompt) and a row a clip are needed")

@@ -58,7 +58,7 @@ class RowReader:
         """The validated rows in file order. Whether all is well stands in ``problems`` only at the end.
 
         Raises:
-            UsageError: the file's name tells no format.
+            UsageError: the file's name tells no format, or its folder's name can't be kept.
         """
         read = self._format()
         count = 0
@@ -85,6 +85,8 @@ class RowReader:
         read = readers.get(self._path.suffix.lower())
         if read is None:
             raise UsageError(f"{self._path}: a manifest is a .yaml, .yml or .csv file: check the path")
+        if self._folder.encode(errors="ignore").decode() != self._folder:
+            raise UsageError(f"{self._path}: a folder above it has a name that isn't UTF-8: rename that folder")
         return read
 
     def _row(self, raw: RawRow) -> Row | None:
@@ -233,7 +235,8 @@ class RowReader:
         # Some disks don't tell Clip.mp4 from clip.mp4, nor one way to write é from the other.
         if first := self._taken.by("output", normalize("NFC", output).casefold(), raw.line):
             words = f"the row of line {first} writes {output!r} too, or the same but for upper and lower case"
-            words = f"output.template: {words}: give it another id, or add {{id}} to the template"
+            add = "" if "{id}" in self._template else ", or add {id} to the template"
+            words = f"output.template: {words}: give it another id{add}"
             self._problems.add(words, line=raw.line, row=row_id)
         return output
 

@@ -86,7 +86,8 @@ def known_ids(db: sqlite3.Connection, ids: Iterable[str]) -> None:
         if not db.execute("SELECT 1 FROM clips WHERE id = ? AND NOT dropped", (row_id,)).fetchone()
     ]  # fmt: skip
     if unknown:
-        raise UsageError(f"no row of this job: {', '.join(unknown)}; `avatar-batch export` lists them")
+        words = ", ".join(row_id or "''" for row_id in unknown)
+        raise UsageError(f"no row of this job: {words}; `avatar-batch export` lists them")
 
 
 def retry(db: sqlite3.Connection, ids: Sequence[str], only: Sequence[str] = ()) -> Retried:

@@ -151,7 +151,7 @@ def test_what_loopback_is(host: str, loopback: bool) -> None:
         ),
         (
             "no..name",
-            "can't listen on no..name port {port}: 'no..name' is not known: choose an address of this machine",
+            "can't listen on no..name: the name is not known: choose an address of this machine as --host",
         ),
     ],
 )

@@ -61,6 +61,20 @@ async def test_what_is_done_or_under_way_is_not_planned_again(job: Job) -> None:
     assert any("1 voice by link, of a length and so a price that is not known" in line for line in plan.lines())
 
 
+async def test_a_plan_of_nothing_is_one_line(job: Job) -> None:
+    job.manifest.write_text("id,image,audio\na,face.png,voice.wav\n")
+    job.out.mkdir()
+    job.open(Wishes())
+    state = StateFile(job.state_path)
+    await bring(state, "a", Status.DONE)
+    await state.close()
+
+    assert list(make_plan(job).lines())[-2:] == [
+        "0.50 USD spent so far",
+        "a run would submit nothing: there is no row that waits",
+    ]
+
+
 async def test_a_row_that_left_the_manifest_takes_nothing_from_the_plan(job: Job) -> None:
     job.out.mkdir()
     job.open(Wishes())

@@ -30,6 +30,7 @@ from tests.unit.commands.conftest import Run, a_job_that_ran
         (["run", "job.csv", "--set", "api.provider=aimlapi"], "no API key: set AIMLAPI_API_KEY"), (["run", "job.csv", "--set", "api.base_url=http://h"], "api.provider is local"),
         (["status", "job.csv"], "isn't there: start the job with `avatar-batch run`"), (["export", "job.csv"], "isn't there"), (["export", "job.csv", "--format", "xml"], "'xml' is not one of"),
         (["status", "job.csv", "--out", ""], "--out is empty: name a folder"), (["run", "job.csv", "--out", " "], "--out is empty: name a folder"),
+        (["run", "job.csv", "--only", ""], "no row of this job: ''"),
         (["check", ""], "a manifest is a .yaml, .yml or .csv file"), (["check", "face.png"], "a manifest is"), (["check", "."], "a manifest is"),
     ],
 )  # fmt: skip

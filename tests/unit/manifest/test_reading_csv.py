@@ -39,6 +39,7 @@ FAULTS = {
     "empty": ("", 0, "is empty: a header line"),
     "only blank lines": ("\n\n,,\n", 0, "is empty: a header line"),
     "only a header": (GOOD, 0, "has no rows"),
+    "lines of an old Mac": ("id,image,audio\ra,face.png,voice.wav\r", 1, "lines that end in CR alone, as old Macs wrote them: save"),
     "semicolons": ("id;image;audio\na;face.png;voice.wav\n", 1, "separated by semicolons or tabs"),
     "tabs": ("id\timage\taudio\na\tface.png\tvoice.wav\n", 1, "separated by semicolons or tabs"),
     "an unknown column": ("id,image,audio,promt\na,face.png,voice.wav,x\n", 1, "unknown column 'promt': did you mean prompt?"),

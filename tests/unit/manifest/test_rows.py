@@ -103,6 +103,7 @@ def test_a_row_without_id_survives_a_broken_link(read: Read, audio: str) -> None
         ("", "is missing"),
         ("gone.png", "no such file: check the path"),
         (".", "isn't a file"),
+        ("media\\gone.png", "no such file: write / between folders, not a backslash"),
         ("file:///etc/passwd", "file: links are not taken"),
         ("FILE:face.png", "FILE: links are not taken"),
         ("ftp://example.com/a.png", "ftp: links are not taken"),
@@ -339,6 +340,21 @@ def test_two_rows_never_write_one_file(folder: Path, one: str, other: str) -> No
     words = f"the row of line 2 writes 'clip-{other}.mp4' too, or the same but for upper and lower case"
     assert texts(problems) == [f"output.template: {words}: give it another id, or add {{id}} to the template"]
     assert problems[0].line == 3
+
+
+def test_a_template_that_has_the_id_is_not_the_remedy(read: Read) -> None:
+    _, problems = read(b"id,image,audio\na,face.png,voice.wav\nA,face.png,voice.wav\n", "job.csv")
+
+    assert [text.rpartition(": ")[2] for text in texts(problems)] == ["give it another id"]
+
+
+def test_a_folder_whose_name_is_no_text_is_refused_before_anything_is_kept(folder: Path) -> None:
+    there = folder / os.fsdecode(b"caf\xe9")
+    there.mkdir()
+    (there / "job.csv").write_text("id,image,audio\na,https://h/face.png,https://h/voice.wav\n")
+
+    with pytest.raises(UsageError, match="a folder above it has a name that isn't UTF-8: rename that folder"):
+        read_manifest(there / "job.csv")
 
 
 # --- the whole ---------------------------------------------------------------------------------------------------

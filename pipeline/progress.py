@@ -31,6 +31,9 @@ __all__ = ["Progress"]
 REFRESH_S = 0.5
 PLAIN_FIRST_S = 30.0
 PLAIN_MOST_S = 600.0
+NAMED = 10
+"""Rows that are told by their id."""
+
 SAID_OF_A_KIND = 5
 """Failures of one code that are told as they happen; a thousand alike would only hide the others."""
 
@@ -120,6 +123,9 @@ class Progress(RunWatcher):
             f"{rows[Status.FAILED]} failed; {overview.voice_s / 60:.1f} min of video, "
             f"about {overview.estimated_usd:.2f} USD in all"
         )
+        if named := list(dict.fromkeys(self._only)):
+            more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+            self._say(f"only these rows are submitted, unless they are done: {', '.join(named[:NAMED])}{more}")
         if opened.intake.dropped:
             gone = counted(opened.intake.dropped, "row", "are")
             self._say(f"{gone} no longer in the manifest: set aside, clips stay")
@@ -127,7 +133,7 @@ class Progress(RunWatcher):
             gone = counted(len(opened.lost_files), "finished clip", "are")
             self._say(f"{gone} gone from OUT: fetched again, not bought again")
         if opened.retried and opened.retried.left:
-            self._say(f"not retried, since they neither failed nor are done: {', '.join(opened.retried.left[:10])}")
+            self._say(f"not retried, since they neither failed nor are done: {', '.join(opened.retried.left[:NAMED])}")
 
     def confirm(self, quote: Quote) -> bool:
         """Ask once before real money is spent, where somebody is there to answer and no budget was given."""

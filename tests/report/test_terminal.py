@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 
 from pipeline.clip import Clip, Status
 from pipeline.events import Event
+from pipeline.job import Opened
 from pipeline.progress import SAID_OF_A_KIND, Progress
 from pipeline.progress_line import Standing, duration, line
+from pipeline.state import Overview
+from pipeline.state.intake import Intake
 
 
 def standing(**values: Any) -> Standing:
@@ -64,6 +67,18 @@ def test_the_first_failures_are_told_with_the_remedy_and_a_thousand_alike_are_no
     assert "not billed" in said[1]
     assert said[-2] == "row-1001: failed: bad_request: no face"
     assert len(said) == SAID_OF_A_KIND + 1 + 1 + 2
+
+
+def test_rows_asked_for_are_named_before_anything_is_sent() -> None:
+    stream = io.StringIO()
+    opened = Opened(Intake(), (), 0, (), frozenset(), None, 0)
+    overview = Overview(dict.fromkeys(Status, 0) | {Status.PENDING: 20}, 4.8, 0.0, 0.0, 40.0, 0.0)
+
+    Progress(stream=stream, only=[f"r{number}" for number in (1, *range(1, 13))]).opened(opened, overview)
+
+    assert "20 to render" in stream.getvalue()
+    rows = ", ".join(f"r{number}" for number in range(1, 11))
+    assert f"only these rows are submitted, unless they are done: {rows} and 2 more\n" in stream.getvalue()
 
 
 def test_verbose_tells_each() -> None:

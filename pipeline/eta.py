@@ -40,6 +40,7 @@ class Eta:
     _worked_on: deque[float] = field(default_factory=deque)
     _sent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     _took: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+    _ended: int = 0
     _ends: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def accepted(self, row: str, at: float) -> None:
@@ -56,6 +57,7 @@ class Eta:
         """It rendered to its end, well or not."""
         began = self._rendering.pop(row, None)
         self._ends.append(at)
+        self._ended += 1
         if began is not None and self._worked_on:
             began = self._worked_on.popleft()  # one of them, whichever: the mean stays the same
             if len(self._rendering) > len(self._worked_on):
@@ -119,7 +121,7 @@ class Eta:
         shorter = [bisect.bisect_right(took, age_s) for age_s in ages]
         overdue = sum(len(took) - count < max(1, len(took) // 5) for count in shorter)
         # Where most are still out, those that ended were the quick few of a burst, and tell nothing of the others.
-        is_burst = overdue > len(self._took)
+        is_burst = overdue > self._ended
         ends: list[float] = []
         for number, (age_s, count) in enumerate(zip(ages, shorter, strict=True), 1):
             if number > overdue:

@@ -90,7 +90,9 @@ class Tally:
         held = self._trouble.is_outage or in_flight < context.pace.window.size
         waiting = 0 if context.stop_reason else self._waiting()
         looking = not (in_flight or waiting or counts[Status.DOWNLOADING])
-        is_foreseen = not self._trouble.is_outage and (not waiting or context.within_hours.is_set())
+        # Of downloads alone nothing is foreseen, nor of a run that waits for its hours.
+        is_foreseen = context.within_hours.is_set() if waiting else in_flight > 0
+        is_foreseen = is_foreseen and not self._trouble.is_outage
         return Standing(
             counts=counts,
             done_s=self._done_s,
@@ -101,7 +103,7 @@ class Tally:
             limit=context.pace.window.size,
             polls_per_s=(context.polls - polls) / passed,
             bytes_per_s=(context.bytes_received - received) / passed,
-            left_s=self._eta.left_s(time.time(), waiting, context.pace.places) if is_foreseen and not looking else None,
+            left_s=self._eta.left_s(time.time(), waiting, context.pace.places) if is_foreseen else None,
             trouble=self._trouble.words(time.time()) if held else "",
             stopping=context.stop_reason is not None,
             looking=looking,

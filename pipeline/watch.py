@@ -69,6 +69,7 @@ def serve_watch(job: Job, command: str, *, host: str, port: int, token: str, tel
     """
     if not is_loopback(host):
         token = token or secrets.token_urlsafe(18)
+    host = host or "0.0.0.0"
     feed_of_job = Feed(job, command)  # raises before anything listens
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -29,7 +29,8 @@ def report(call: JobCall, no_look: bool) -> None:
         path = write_report(call.job, call.command)
     except OSError as error:
         words = error.strerror or str(error)
-        raise DiskFull(f"{call.job.out / REPORT} can't be written ({words}): free space, then report again") from None
+        remedy = "free space or make it writable, then report again"
+        raise DiskFull(f"{call.job.out / REPORT} can't be written ({words}): {remedy}") from None
     if not call.quiet:
         click.echo(str(path))
 

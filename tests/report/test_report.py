@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from pipeline.cli import cli
 from pipeline.clip import FailureCode
 from pipeline.commands.look import _harmless
+from pipeline.errors import DiskFull
 from pipeline.events import Event, RunLog
 from pipeline.inspection import Mark
 from pipeline.lock import OutLock, is_held
@@ -52,6 +53,17 @@ def run_cli(*words: str, code: int | None = None) -> str:
 def test_it_needs_a_run_first(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["report", str(tmp_path / "job.yaml"), "--out", str(tmp_path)])
     assert "start the job with" in str(done.exception)
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    out = make_night(tmp_path / "out", [Fate("pending")])
+    (out / "report.html").mkdir()
+
+    done = CliRunner().invoke(cli, ["report", str(tmp_path / "job.yaml"), "--out", str(out)])
+
+    assert isinstance(done.exception, DiskFull)
+    words = f"{out / 'report.html'} can't be written (Is a directory): free space or make it writable, then report again"
+    assert str(done.exception) == words
 
 
 def test_a_job_that_was_never_sent_has_a_page_too(tmp_path: Path) -> None:

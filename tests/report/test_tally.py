@@ -71,6 +71,16 @@ def test_rows_that_are_not_asked_for_are_not_waited_for(tmp_path: Path) -> None:
     assert tally.standing().looking
 
 
+def test_while_only_downloads_are_left_no_time_is_said(tmp_path: Path) -> None:
+    tally = begun(tmp_path, [Fate("done")], Learned())
+    counts: Any = tally._context.state.counts
+    counts[Status.DOWNLOADING] = 500
+
+    standing = tally.standing()
+
+    assert (standing.left_s, standing.looking) == (None, False)
+
+
 def test_before_the_hours_nothing_is_foreseen(tmp_path: Path) -> None:
     assert begun(tmp_path, [Fate("pending")] * 12, Learned(), within_hours=False).standing().left_s is None
 

@@ -164,7 +164,7 @@ def test_an_address_that_cannot_be_had_is_one_plain_line(evening: Path, host: st
     assert "(" not in str(refused.value), "nothing of Python's"
 
 
-@pytest.mark.parametrize(("host", "at"), [("0.0.0.0", "0.0.0.0"), ("::", "[::]"), ("127.0.0.1", "")])
+@pytest.mark.parametrize(("host", "at"), [("0.0.0.0", "0.0.0.0"), ("", "0.0.0.0"), ("::", "[::]"), ("127.0.0.1", "")])
 def test_an_address_for_other_devices_says_what_to_put_in_it(
     evening: Path, monkeypatch: pytest.MonkeyPatch, host: str, at: str
 ) -> None:

@@ -106,7 +106,7 @@ class RequestRate:
                 self._next_at = min(self._next_at, now)  # the trial is over: now the pause decides
             self._refusals += 1
             self._learn(now)
-        if retry_after_s is None:
+        if not retry_after_s:  # none is named, or none that is ahead
             opens_at = min(now + self.backoff.wait_s(self._refusals), self._opens_at(now))
         else:
             opens_at = now + retry_after_s
@@ -183,8 +183,10 @@ class RequestRate:
                 self.learned_per_s = min(RARELY * self.learned_per_s, max(HARDLY * self.learned_per_s, measured))
                 self._searching = False
             return
-        span_s = next((span for span in SPANS_S if span > paused_s), SPANS_S[-1])
-        count = self._count(span_s, self._first_refused_at)
-        if count >= MEANINGFUL:
-            self.learned_per_s = min(self.learned_per_s, SHARE * count / span_s)
-            self._searching, self._span_s = True, span_s
+        # Where a span is so short that its limit lets too few through to tell, a longer one does.
+        for span_s in [span for span in SPANS_S if span > paused_s] or [SPANS_S[-1]]:
+            count = self._count(span_s, self._first_refused_at)
+            if count >= MEANINGFUL:
+                self.learned_per_s = min(self.learned_per_s, SHARE * count / span_s)
+                self._searching, self._span_s = True, span_s
+                return

@@ -46,6 +46,15 @@ def test_most_of_an_unknown_rate_is_used_and_little_refused(limit: int, span_s: 
     assert refused < 0.03 * answered
 
 
+@pytest.mark.parametrize("limit", [1, 2, 4])
+def test_a_rate_of_a_few_a_second_is_found_as_well(limit: int) -> None:
+    rate = a_rate()
+    drive(rate, limit, 1.0, 0.0, 120.0)
+    answered, refused = drive(rate, limit, 1.0, 120.0, 1200.0)
+    assert answered > 0.8 * limit * 1080
+    assert refused < 0.03 * answered
+
+
 def test_a_rate_that_was_lifted_is_found_out() -> None:
     rate = a_rate()
     drive(rate, 10, 1.0, 0.0, 300.0)
@@ -96,6 +105,16 @@ def test_retry_after_is_honoured() -> None:
     rate = a_rate()
     rate.refused(10.0, retry_after_s=20.0)
     assert rate.wait_s(12.0, "submit") == pytest.approx(18.0)
+
+
+def test_a_time_to_wait_that_is_over_is_no_leave_to_ask_at_once() -> None:
+    rate, now, refused = a_rate(), 0.0, 0
+    while now < 600.0:
+        now += rate.wait_s(now, "poll") + 0.05
+        rate.sent(now, "poll")
+        rate.refused(now, retry_after_s=0.0)
+        refused += 1
+    assert refused < 30
 
 
 def test_submits_and_polls_that_both_wait_take_turns() -> None:

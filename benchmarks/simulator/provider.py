@@ -25,12 +25,14 @@ class Limits:
         at_once: clips rendering at once, by the time.
         per_span: requests in any ``span_s`` seconds, by the time; refused ones don't count.
         submits_only: whether that counts and refuses submits alone.
+        at_random: the share of submits that are refused for no reason of the account's.
     """
 
     at_once: Callable[[float], float] = _no_limit
     per_span: Callable[[float], float] = _no_limit
     span_s: float = 60.0
     submits_only: bool = False
+    at_random: float = 0.0
 
 
 @dataclass(slots=True)
@@ -55,6 +57,8 @@ class Provider:
     def submit(self, clip: int, voice_s: float, now: float) -> bool:
         """Whether the clip is taken."""
         if not self._in_time(now, submit=True):
+            return False
+        if self.limits.at_random and self.rng.random() < self.limits.at_random:
             return False
         self.measure(now)
         if len(self._ends) >= self.limits.at_once(now):

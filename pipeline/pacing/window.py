@@ -7,6 +7,12 @@ from typing import Literal, Protocol
 
 __all__ = ["AdaptiveWindow", "FixedWindow", "Window", "window_for"]
 
+RECALLED_CLIPS = 16
+"""So many clips until more than an earlier run's limit is tried: it may have ended in a bad hour, or the account has grown."""
+
+HOLDS = 2
+"""A limit holds that was filled anew so often, and nothing refused between."""
+
 
 class Window(Protocol):
     """How many clips may render at once, now."""
@@ -59,6 +65,10 @@ class AdaptiveWindow:
     back to where the search began but no further, since most of a long climb was true. Where nothing is taken for the third time
     in a row, the limit has come down by more than that, and the window shrinks by a fifth each time.
 
+    A single refusal below what has held may be chance: it counts when another follows before as many are taken again. Then
+    the limit has come down, be it for a minute or for good, and nothing tells which: one more is tried soon, and after each
+    such try that is refused only twice as many clips later, until that is ``clips_a_refusal`` or all that was lost is regained.
+
     Attributes:
         current: clips that may render at once, now.
         limit: so many rendered when one more was refused; None while nothing was refused.
@@ -75,6 +85,13 @@ class AdaptiveWindow:
     _rises: int = 0
     _foothold: int = 0
     _falls: int = 0
+    _patience: int = 0
+    _fallen_from: int = 0
+    _filled: int = 0
+    _doubted: int | None = None
+
+    def __post_init__(self) -> None:
+        self._patience = self.clips_a_refusal
 
     @property
     def size(self) -> int:
@@ -84,16 +101,24 @@ class AdaptiveWindow:
     def accepted(self, in_flight: int, rendering: int | None) -> None:
         """Grow, if the window was what held the next clip back."""
         self._in_a_row = 0
-        self._credit = min(1.0, self._credit + 1 / self.clips_a_refusal)
+        if self._doubted is not None and in_flight >= self._doubted:
+            self._doubted = None  # as many fit after all
+        self._credit = min(1.0, self._credit + 1 / self._patience)
         if self.limit is not None and rendering is not None and rendering >= self.limit:
             # More than ever fitted: on from here, one at a time while it may have been an end that nobody has noticed.
             self.limit = rendering + 1
             self._rises += 1
-            self._falls = 0
+            self._falls = self._filled = 0
+            if self.limit >= self._fallen_from:
+                self._fallen_from, self._patience = 0, self.clips_a_refusal
             self.current = min(self.ceiling, self.limit + min(self.most_airborne, 1 + self._rises // 8))
             return
         if in_flight + 1 < self.current:
             return
+        if in_flight + 1 == self.limit:
+            self._filled += 1
+            if self._filled >= (HOLDS * self.limit if self._foothold else self.limit):
+                self._foothold = self.limit
         if self.limit is None or self.current < self.limit:
             self.current += 2 if self.limit or self._grown < self.most_airborne - 4 else 1
             self._grown += 1
@@ -107,15 +132,20 @@ class AdaptiveWindow:
     def refused(self, in_flight: int, *, again: bool) -> bool:
         """What rendered just now is what fits; less, where that was refused as well."""
         expected = self.limit is not None and in_flight >= self.limit
-        self._rises = 0
+        self._rises = self._filled = 0
         # A handful that is refused together must not silence the search for hours; where many clips end a minute it won't.
         self._credit = 0.0 if self.limit is None else max(-max(1.0, self.limit / 100), self._credit - 1.0)
         if again:
             self._in_a_row += 1
         if self.limit is None:
             self.limit = max(1, in_flight)
-        elif expected or in_flight < self._foothold:
+        elif expected:
+            self._patience = min(self.clips_a_refusal, 2 * self._patience)
             self.limit = max(1, min(in_flight, self.limit))
+        elif in_flight < self._foothold or (not self._foothold and self._doubted is None):  # it may be chance
+            if self._doubted is not None:
+                self._fall(in_flight)
+            self._doubted = in_flight
         else:
             # Not even one less fits: some of what was taken beyond the foothold stood in for clips whose end nobody had noticed.
             self.limit = max(1, self._foothold or in_flight, in_flight - 2**self._falls)
@@ -123,14 +153,25 @@ class AdaptiveWindow:
         self.current = max(1, min(self.current, int(self.limit * 0.8 ** max(0, self._in_a_row - 1))))
         return expected
 
+    def _fall(self, in_flight: int) -> None:
+        """Less fits than has held."""
+        self._fallen_from = self._fallen_from or self._foothold
+        self.limit = max(1, min(in_flight, self.limit or in_flight))
+        self._patience, self._credit = min(self._patience, max(1, self.limit // 4)), 0.0
+
     def recall(self, limit: int | None) -> None:
         """So many fitted in an earlier run; None: that is not known."""
         self.limit = limit
-        self.current = min(self.current, limit or self.current)
+        if limit is not None:
+            self.current = min(self.current, limit)
+            self._patience = min(RECALLED_CLIPS, self.clips_a_refusal)
 
     def forget(self, rendering: int) -> None:
         """The limit is not known after all: so many render, and a refusal was for another reason."""
         self.limit, self.current = None, max(self.current, rendering)
+        self._foothold = self._fallen_from = self._filled = 0
+        self._doubted = None
+        self._patience = self.clips_a_refusal
 
 
 def window_for(setting: int | Literal["auto"]) -> Window:

@@ -91,6 +91,67 @@ def test_a_limit_that_rose_by_a_little_is_kept() -> None:
     assert window.limit == 32
 
 
+def held(limit: int) -> AdaptiveWindow:
+    """A window whose limit was filled many times."""
+    window = AdaptiveWindow(current=limit, limit=limit)
+    for _ in range(3 * limit):
+        window.accepted(limit - 1, limit - 1)
+    window.refused(limit, again=False)  # one more was tried
+    return window
+
+
+def test_a_refusal_below_what_holds_may_be_chance() -> None:
+    window = held(20)
+    for _ in range(30):
+        window.refused(19, again=False)
+        window.accepted(19, 19)
+    assert window.limit == 20
+
+
+def test_two_refusals_below_what_holds_are_none_whatever_ends_between() -> None:
+    window = held(20)
+    window.refused(12, again=False)
+    window.accepted(11, 11)
+    window.refused(12, again=False)
+    assert window.limit == 12
+
+
+def test_what_was_lost_is_asked_for_soon_and_then_ever_more_rarely() -> None:
+    window, tries = held(40), []
+    for in_flight in (19, 18, 17, 16):
+        window.refused(in_flight, again=False)
+    assert window.limit == 16
+    for taken in range(130):
+        window.accepted(min(15, window.size - 1), 15)
+        if window.size > 16:
+            tries.append(taken + 1)
+            window.refused(16, again=False)
+    assert len(tries) >= 4
+    assert tries[0] <= 8
+    assert all(later - earlier >= 1.5 * (earlier - before)
+               for before, earlier, later in zip([0, *tries], tries, tries[1:], strict=False))  # fmt: skip
+
+
+def test_what_was_lost_and_is_regained_holds_again() -> None:
+    window = held(20)
+    for in_flight in (5, 4, 3, 2, 1):
+        window.refused(in_flight, again=False)
+    assert window.limit == 1
+    for rendering in range(21):
+        window.accepted(rendering, rendering)
+    assert window.limit == 21
+
+
+def test_an_earlier_runs_limit_is_asked_about_sooner() -> None:
+    window = AdaptiveWindow()
+    window.recall(2)
+    taken = 0
+    while window.size <= 2:
+        window.accepted(1, 1)
+        taken += 1
+    assert 10 <= taken <= 20
+
+
 def test_refusal_after_refusal_shrinks_it() -> None:
     window = AdaptiveWindow(current=100, limit=100)
     for _ in range(5):

@@ -25,6 +25,8 @@ UNSEEN_S = 30.0
 """So long after a poll was refused, ends of clips may still be noticed late."""
 HINDSIGHT_S = 15.0
 """When a submit was taken though no clip seemed to have ended, one may have, unseen: so long is waited for that news."""
+TRIAL_S = 30.0
+"""While the API fails, the longest that others wait for the answer to one submit."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,9 @@ class SubmitPace:
     _doubt: _Doubt | None = None
     _sure: bool = False
     _recalled_limit: int | None = None
+    _failures: int = 0
+    _rests_until: float = 0.0
+    _trial_until: float = 0.0
 
     def __post_init__(self) -> None:
         self.requests = RequestRate(self.backoff, self.requests_per_minute)
@@ -96,8 +101,9 @@ class SubmitPace:
         """Seconds until the next submit may go; None: not before a clip ends."""
         self._look_back(now, in_flight)
         wait_s = max(
-            0.0, self._closed_until - now, self.submits.wait_s(now, "submit"), self.requests.wait_s(now, "submit")
-        )
+            0.0, max(self._closed_until, self._rests_until, self._trial_until) - now,
+            self.submits.wait_s(now, "submit"), self.requests.wait_s(now, "submit"),
+        )  # fmt: skip
         if in_flight < self.window.size:
             return wait_s
         return max(wait_s, self._doubt.try_at - now) if self._doubt else None
@@ -106,6 +112,8 @@ class SubmitPace:
         """A submit goes out."""
         self.submits.sent(now, "submit")
         self.requests.sent(now, "submit")
+        if self._failures:
+            self._trial_until = now + TRIAL_S
         doubt = self._doubt
         if doubt and now >= doubt.try_at and doubt.taken_at is None:
             doubt.tries += 1
@@ -115,6 +123,7 @@ class SubmitPace:
     def accepted(self, now: float, in_flight: int, rendering: int) -> None:
         """It was taken, while so many others were under way and so many of these were known to render."""
         self._refusals = 0
+        self.answered()
         self.submits.answered(now)
         self.requests.answered(now)
         doubt = self._doubt
@@ -126,6 +135,7 @@ class SubmitPace:
 
     def refused(self, now: float, in_flight: int, retry_after_s: float | None = None) -> None:
         """429: one too many, or too soon."""
+        self.answered()
         if self.requests.refused_lately(now) or self.requests.refusing:
             self.requests.refused(now, retry_after_s)
             return
@@ -140,7 +150,7 @@ class SubmitPace:
         if fresh and not foreseen:
             self._refusals += 1
         self._wonder(now, in_flight)
-        if expected and retry_after_s is None:
+        if expected and not retry_after_s:
             return  # the window is full: the next goes when a clip ends
         self._close(now, retry_after_s)
 
@@ -181,11 +191,21 @@ class SubmitPace:
         if doubt.tries >= len(TRIES_S):
             self._doubt, self._sure = None, True
 
+    def answered(self) -> None:
+        """The API answered a submit, whatever it said: it lives."""
+        self._failures = 0
+        self._rests_until = self._trial_until = 0.0
+
     def failed(self, now: float, retry_after_s: float | None = None) -> None:
-        """The API could not be reached, or said that it can't serve now."""
-        if now >= self._closed_until:
-            self._refusals += 1
-        self._close(now, retry_after_s)
+        """The API could not be reached, said that it can't serve now, or lost its answer.
+
+        It rests, and then one submit asks for all that wait. That a clip ends meanwhile changes nothing: it is not room
+        that lacks.
+        """
+        if now >= self._rests_until:
+            self._failures += 1
+            self._trial_until = 0.0
+        self._rests_until = max(self._rests_until, now + (retry_after_s or self.backoff.wait_s(self._failures)))
 
     def clip_ended(self, now: float) -> None:
         """A clip rendered to its end, so there is room again where room was what lacked."""
@@ -197,5 +217,6 @@ class SubmitPace:
             self._closed_until = min(self._closed_until, now + self.backoff.base_s)
 
     def _close(self, now: float, retry_after_s: float | None) -> None:
-        wait_s = self.backoff.wait_s(max(1, self._refusals)) if retry_after_s is None else retry_after_s
+        # A time to wait that is none, or is over, says nothing: kept to, it would be a request at once, and again.
+        wait_s = retry_after_s or self.backoff.wait_s(max(1, self._refusals))
         self._closed_until = max(self._closed_until, now + wait_s)

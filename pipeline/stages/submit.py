@@ -42,6 +42,7 @@ class SubmitStage:
         self._context = context
         self._backlog = Backlog(context.state.inbox(Status.PENDING, only=only), context.now)
         self._tries: dict[int, int] = {}
+        self._in_trouble: set[int] = set()  # since a submit was taken; polls may be answered all the while
         self._going_back = 0
         self._bodies: Together[Clip, SubmitBody] = Together(self._prepare, "prepare")
 
@@ -124,6 +125,8 @@ class SubmitStage:
             context.tell("submitting", clip, attempt=clip.attempts)
             accepted = await context.api.submit(body, clip.client_request_id)
         except UnknownFate as error:
+            # A gateway that loses one answer loses the next as well, and each of them may be paid for.
+            context.pace.failed(context.now())
             context.outage.failed(context.now())
             await context.state.lose(clip)
             context.tell("lost", clip, message=str(error), request_id=error.request_id)
@@ -138,6 +141,7 @@ class SubmitStage:
             raise
         context.outage.answered()
         self._tries.pop(clip.seq, None)
+        self._in_trouble.clear()
         more_usd = await context.state.accept(clip, accepted.generation_id, accepted.cost_usd)
         context.budget.release(-more_usd)
         # This clip is counted among those that render, and still among those in the air.
@@ -153,6 +157,7 @@ class SubmitStage:
         request_id = getattr(error, "request_id", None)
         if isinstance(error, RowRefused):
             context.outage.answered()
+            context.pace.answered()
             await self._fail(clip, FailureCode.BAD_REQUEST, str(error), request_id)
         elif isinstance(error, StopRun):
             await context.state.take_back(clip, forget=True)
@@ -186,7 +191,8 @@ class SubmitStage:
             await self._fail(clip, FailureCode.SERVER, f"{error} ({tries} tries): retry later", error.request_id)
             return
         self._backlog.hold(clip.seq, context.backoff.wait_s(tries, error.retry_after_s))
-        if context.outage.failures or error.retry_after_s is not None:
+        self._in_trouble.add(clip.seq)
+        if len(self._in_trouble) > 1 or context.outage.failures or error.retry_after_s is not None:
             # The server fails others too: it needs rest, not more requests.
             context.pace.failed(context.now(), error.retry_after_s)
         context.outage.failed(context.now())

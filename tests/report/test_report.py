@@ -62,7 +62,9 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["report", str(tmp_path / "job.yaml"), "--out", str(out)])
 
     assert isinstance(done.exception, DiskFull)
-    words = f"{out / 'report.html'} can't be written (Is a directory): free space or make it writable, then report again"
+    words = (
+        f"{out / 'report.html'} can't be written (Is a directory): free space or make it writable, then report again"
+    )
     assert str(done.exception) == words
 
 

@@ -95,6 +95,28 @@ def test_submits_that_are_refused_together_at_the_top_do_not_shrink_the_window()
     assert window.size == window.limit == 40
 
 
+@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize(("usual", "low", "clips"), [(20, 0, 150), (20, 2, 150), (60, 1, 300)])
+def test_an_hour_of_a_lower_limit_costs_not_much_more_than_that_hour(
+    usual: int, low: int, clips: int, seed: int
+) -> None:
+    limits = Limits(at_once=lambda now: low if 1500 < now < 1500 + 60 * MINUTE else usual)
+    night = simulate(log_normal(530.0, 0.25), clips=clips, at_once=AdaptiveWindow(), limits=limits, seed=seed)
+    assert night.ended_at < 1500 + 60 * MINUTE + 1.3 * 530 * clips / usual + 45 * MINUTE
+    assert len(night.refused_at) <= 100
+
+
+def test_submits_that_are_refused_at_random_do_not_close_the_window() -> None:
+    limits = Limits(at_once=lambda _now: 20, at_random=0.03)
+    ended = sorted(
+        simulate(log_normal(530.0, 0.25), clips=300, at_once=AdaptiveWindow(), limits=limits, seed=seed).ended_at
+        for seed in range(1, 9)
+    )
+    full_s = 530 * 300 / 20
+    assert ended[4] < 1.3 * full_s
+    assert ended[-1] < 2.2 * full_s
+
+
 def test_a_limit_that_comes_down_makes_no_storm() -> None:
     limits = Limits(at_once=lambda now: 60 if now < 3000 else 15)
     night = simulate(log_normal(530.0, 0.2), clips=500, at_once=AdaptiveWindow(), limits=limits)
@@ -126,6 +148,13 @@ def test_a_limit_of_all_requests_is_not_taken_for_one_of_clips(per_minute: int, 
     limits = Limits(per_span=lambda _now: per_minute, span_s=60.0)
     night = simulate(log_normal(530.0, 0.25), clips=400, at_once=AdaptiveWindow(), limits=limits, seed=seed)
     assert night.ended_at < ended_s
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_a_limit_of_a_few_requests_a_second_makes_no_storm(seed: int) -> None:
+    limits = Limits(per_span=lambda _now: 2, span_s=1.0)
+    night = simulate(log_normal(530.0, 0.25), clips=100, at_once=AdaptiveWindow(), limits=limits, seed=seed)
+    assert len(night.refused_at) + night.polls_refused < 0.06 * (len(night.accepted_at) + sum(night.polls))
 
 
 def test_what_is_refused_after_a_pause_of_all_requests_is_one_request_more() -> None:
@@ -174,6 +203,18 @@ def test_retry_after_is_honoured() -> None:
     assert pace.wait_s(6.0, 0) == pytest.approx(29.0)
 
 
+def test_a_time_to_wait_that_is_over_is_no_leave_to_submit_at_once() -> None:
+    pace, now, refused = a_pace(), 0.0, 0
+    while now < 600.0:
+        wait_s = pace.wait_s(now, 0)
+        assert wait_s is not None
+        now += wait_s + 0.05
+        pace.started(now)
+        pace.refused(now, 0, retry_after_s=0.0)
+        refused += 1
+    assert refused < 40
+
+
 def test_refusals_in_the_air_together_count_once() -> None:
     alone, together = a_pace(), a_pace()
     alone.refused(0.0, 3, retry_after_s=1.0)
@@ -192,6 +233,39 @@ def test_failures_in_a_row_wait_longer_and_longer() -> None:
         now += wait_s + 0.001
     assert max(waits[6:]) > max(waits[:3])
     assert max(waits) <= 60.0
+
+
+def test_while_the_api_fails_one_submit_asks_for_all_that_wait() -> None:
+    pace = a_pace(100)
+    pace.failed(0.0)
+    now = 0.001 + (pace.wait_s(0.0, 50) or 0.0)
+    assert pace.wait_s(now, 50) == 0.0
+    pace.started(now)
+    assert (pace.wait_s(now, 51) or 0.0) > 1.0
+
+    pace.accepted(now + 1.0, 50, 50)
+
+    assert pace.wait_s(now + 1.0, 51) == 0.0
+
+
+def test_a_refused_row_is_an_answer_as_well() -> None:
+    pace = a_pace(100)
+    pace.failed(0.0)
+    pace.started(2.0)
+    pace.answered()
+    assert pace.wait_s(2.0, 1) == 0.0
+
+
+def test_clips_that_end_give_an_api_that_fails_no_less_rest() -> None:
+    pace, now, failures = a_pace(300), 0.0, 0
+    while now < 600.0:
+        pace.clip_ended(now)
+        if pace.wait_s(now, 100) == 0.0:
+            pace.started(now)
+            pace.failed(now)
+            failures += 1
+        now += 1.0
+    assert failures < 40
 
 
 def test_while_polls_are_held_up_a_submit_that_is_taken_raises_no_limit() -> None:

@@ -14,6 +14,7 @@ import pytest
 from pipeline.api.assets import SubmitBody
 from pipeline.api.wire import Accepted
 from pipeline.clip import Clip, Status
+from pipeline.errors import ServerTrouble, UnknownFate
 from pipeline.stages import submit
 from pipeline.stages.submit import SubmitStage
 from pipeline.state.store import Arrivals, Inbox
@@ -147,3 +148,55 @@ async def test_a_fault_of_the_loop_leaves_the_submits_in_the_air_their_answers(
 
     assert noted == ["g1"]
     assert night.context.faults == [fault]
+
+
+def failing_with(error: Exception, rows: int, *, attempts: int = 12) -> tuple[SubmitStage, list[Clip], list[float]]:
+    """A stage whose submits all fail so, its rows, and when its pace was told."""
+    told: list[float] = []
+
+    async def submit_row(*_: object) -> None:
+        raise error
+
+    async def begin_submit(clip: Clip, *_: object) -> Clip:
+        return clip
+
+    async def done(*_: object, **__: object) -> float:
+        return 0.0
+
+    context: Any = SimpleNamespace(
+        state=SimpleNamespace(
+            inbox=lambda *_, **__: Inbox(lambda *_: [], Arrivals()), tag="t1", begin_submit=begin_submit, lose=done,
+            take_back=done, fail=done,
+        ),
+        # Polls are answered all the while, so no outage is seen.
+        outage=SimpleNamespace(failures=0, failed=lambda *_: False, answered=lambda: None),
+        pace=SimpleNamespace(failed=lambda now, *_: told.append(now)), api=SimpleNamespace(submit=submit_row),
+        budget=SimpleNamespace(reserve=lambda *_: None, release=lambda *_: None), now=lambda: 0.0,
+        submitting_over=asyncio.Event(), tell=lambda *_, **__: None, catalogue={},
+        settings=SimpleNamespace(retry=SimpleNamespace(attempts=attempts)),
+        backoff=SimpleNamespace(wait_s=lambda *_: 1.0),
+    )  # fmt: skip
+    stage = SubmitStage(context)
+    stage._bodies = SimpleNamespace(do=done)  # type: ignore[assignment]
+    return stage, [a_clip(f"r{number}", seq=number) for number in range(1, rows + 1)], told
+
+
+async def test_an_api_that_loses_answers_is_given_rest() -> None:
+    stage, rows, told = failing_with(UnknownFate("502"), 3)
+    for row in rows:
+        await stage._send(row)
+    assert len(told) == 3
+
+
+async def test_an_api_that_fails_row_after_row_is_given_rest_though_polls_are_answered() -> None:
+    stage, rows, told = failing_with(ServerTrouble("503", status=503), 3)
+    for row in rows:
+        await stage._send(row)
+    assert len(told) == 2
+
+
+async def test_one_row_that_fails_again_and_again_holds_up_no_other() -> None:
+    stage, (row,), told = failing_with(ServerTrouble("500", status=500), 1)
+    for _ in range(5):
+        await stage._send(row)
+    assert not told

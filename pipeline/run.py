@@ -15,16 +15,7 @@ from typing import Any, Protocol
 
 from pipeline.api import ApiClient
 from pipeline.budget import Budget
-from pipeline.errors import (
-    ConfigError,
-    KeyRefused,
-    NotConfirmed,
-    NotSent,
-    OutOfCredits,
-    RequestFailed,
-    StopRun,
-    Unreachable,
-)
+from pipeline.errors import ConfigError, KeyRefused, OutOfCredits, StopRun, Unreachable
 from pipeline.events import EventHook, Events, RunLog
 from pipeline.exit_code import ExitCode
 from pipeline.goal import Goal
@@ -34,6 +25,7 @@ from pipeline.local_studio import local_studio
 from pipeline.lock import OutLock
 from pipeline.pacing import Backoff, Outage, SubmitPace, window_for
 from pipeline.pacing.hours import hours_from
+from pipeline.quote import quote
 from pipeline.stages import (
     DownloadStage,
     HoursStage,
@@ -48,11 +40,10 @@ from pipeline.stages.backlog import first_of
 from pipeline.stages.links import is_private_host
 from pipeline.stages.remember import learning_of
 from pipeline.state import Overview, StateFile, StateView
-from pipeline.watcher import Quote, RunWatcher
+from pipeline.watcher import RunWatcher
 
 __all__ = ["RunResult", "run_job"]
 
-BALANCE_TIMEOUT_S = 10.0
 LOOKING_SHARE = 0.25
 LOOKING_MOST_S = 60.0
 """How long the end of a run may wait for clips to be looked at, unless it is told: a share of its time, and no more than this."""
@@ -183,7 +174,7 @@ async def _render(
             events.emit("inputs_changed", rows=opened.changed_total, first=list(opened.changed))
         if job.settings.api.provider == "aimlapi" and goal.is_to_submit(state.counts):
             try:
-                await _quote(context, wishes, opened, watcher)
+                await quote(context, wishes, opened, watcher)
             except (KeyRefused, OutOfCredits) as reason:
                 context.stop_submitting(reason)
         watcher.started(context)
@@ -194,33 +185,6 @@ async def _render(
             finally:
                 watcher.ended()
         return interrupt.is_set(), context.stop_reason
-
-
-async def _quote(context: RunContext, wishes: Wishes, opened: Opened, watcher: RunWatcher) -> None:
-    """Say what the run is about to spend, and whether the account can pay for it; then ask."""
-    balance_usd = None
-    try:
-        balance_usd = await asyncio.wait_for(context.api.balance_usd(), BALANCE_TIMEOUT_S)
-    except (RequestFailed, TimeoutError) as error:  # the balance is a courtesy: without it the run goes on
-        if isinstance(error, NotSent | TimeoutError):
-            words = str(error) or f"no answer within {BALANCE_TIMEOUT_S:g} s"
-            context.tell("no_quote", message=words)
-            context.unanswered(words)
-    pending = context.state.pending_estimate(only=wishes.only)
-    quote = Quote(pending.rows, pending.usd, pending.unknown_length, balance_usd)
-    context.tell("quote", rows=quote.rows, estimated_usd=round(quote.estimated_usd, 4), balance_usd=balance_usd)
-    if quote.shortfall_usd:
-        context.tell("balance_low", balance_usd=balance_usd, estimated_usd=round(quote.estimated_usd, 2))
-    is_confirmed = False
-    try:
-        is_confirmed = watcher.confirm(quote)
-    finally:
-        if not is_confirmed:  # or interrupted: what was wished for must not be paid for by the next run, unasked
-            await context.state.put_back(opened.taken_up)
-            context.resubmit_unconfirmed = frozenset()
-    if not is_confirmed:
-        words = "not confirmed: nothing was sent, nothing was spent, and every row stands as it stood"
-        context.stop_submitting(NotConfirmed(words))
 
 
 def _context(job: Job, state: StateFile, api: ApiClient, events: Events, opened: Opened) -> RunContext:

@@ -26,7 +26,9 @@ CACHE_VARIABLE = "AVATAR_BATCH_CACHE_DIR"
 VERSION = 1
 SLOWEST_PER_S = 1 / 600
 """A rate below is no limit of an API that renders clips but a night of trouble, or nonsense."""
-QUICKEST_S, LONGEST_S = 0.01, 30 * 86_400.0
+MOST_AT_ONCE = 1_000_000
+"""No account has room for more."""
+QUICKEST_S, LONGEST_S = 0.01, 86_400.0
 """Render times that can be."""
 KEPT = 48
 """Render times that are kept: enough to start from, few enough to be outweighed by a night that is different."""
@@ -86,7 +88,7 @@ class Memory:
             learned = msgspec.json.decode(self._path(self._folder, model).read_bytes(), type=Learned)
         except (OSError, ValueError):
             return Learned()
-        sound = learned.version == VERSION and (learned.clips_at_once or 1) > 0
+        sound = learned.version == VERSION and 0 < (learned.clips_at_once or 1) <= MOST_AT_ONCE
         rates = (learned.requests_per_s, learned.submits_per_s)
         sound = sound and all(rate is None or rate >= SLOWEST_PER_S for rate in rates)
         return learned if sound else Learned()

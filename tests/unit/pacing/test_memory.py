@@ -39,6 +39,7 @@ def test_nothing_else_is_left_in_the_folder(tmp_path: Path) -> None:
         b"[]",
         b'{"version": 99}',
         b'{"clips_at_once": -4}',
+        b'{"clips_at_once": 1' + b"0" * 400 + b"}",
         b'{"requests_per_s": 0.0}',
         b'{"clips_at_once": 4, "submits_per_s": 1e-9}',
         b"\xff\xfe",
@@ -54,7 +55,14 @@ def test_a_broken_file_is_as_good_as_none(tmp_path: Path, content: bytes) -> Non
 
 def test_nonsense_among_the_render_times_is_left_out(tmp_path: Path) -> None:
     assert Learned(
-        render_times=((5.0, 4.0, 1.0), (-1.0, 1.0, 1.0), (0.0, 5e-324, 1.0), (0.0, 1e300, 1.0), (1.0, 2.0, 1.0))
+        render_times=(
+            (5.0, 4.0, 1.0),
+            (-1.0, 1.0, 1.0),
+            (0.0, 5e-324, 1.0),
+            (0.0, 1e300, 1.0),
+            (0.0, 2e6, 1.0),
+            (1.0, 2.0, 1.0),
+        )
     ).observations == (Observation(1.0, 2.0, 1.0),)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pipeline.clip import Row
 from pipeline.manifest import Problems
 from pipeline.media import Picture, Voice
 from pipeline.state.moves import next_move
-from pipeline.state.names import refuse_names_of_clips, refuse_names_under_way
+from pipeline.state.names import refuse_names_of_clips, refuse_names_of_strangers, refuse_names_under_way
 
 __all__ = ["Intake", "StoredLooks", "take_in"]
 
@@ -23,6 +22,7 @@ _INPUTS = (
     "image", "audio", "prompt", "model", "provider", "options", "meta", "output", "voice_s", "estimated_usd",
     "image_stamp", "audio_stamp", "fingerprint",
 )  # fmt: skip
+_OUTPUT = 2 + _INPUTS.index("output")
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ def take_in(db: sqlite3.Connection, rows: Iterable[Row], out: Path, problems: Pr
     were never sent, else set aside. What is wrong is noted in ``problems``, and then nothing of it may be committed.
     """
     intake = Intake()
-    db.execute("CREATE TEMP TABLE IF NOT EXISTS present(seq INTEGER PRIMARY KEY)")
+    db.execute("CREATE TEMP TABLE IF NOT EXISTS present(seq INTEGER PRIMARY KEY, is_named_anew INTEGER)")
     db.execute("DELETE FROM present")
     select = f"SELECT seq, dropped, {', '.join(_INPUTS)} FROM clips WHERE id = ?"
     update = f"UPDATE clips SET dropped = 0, {', '.join(f'{name} = ?' for name in _INPUTS)} WHERE seq = ?"
@@ -81,13 +81,6 @@ def take_in(db: sqlite3.Connection, rows: Iterable[Row], out: Path, problems: Pr
         inputs = _inputs(row)
         known = db.execute(select, (row.id,)).fetchone()
         if known is None:
-            if os.path.lexists(out / row.output):
-                problems.add(
-                    f"{out / row.output} stands there already and this job knows nothing of it (is its state.db gone?): "
-                    "move it away, or use another --out",
-                    row=row.id,
-                )
-                continue
             move += 1
             seq = db.execute(insert, (row.id, move, *inputs)).lastrowid
             intake.added += 1
@@ -95,12 +88,14 @@ def take_in(db: sqlite3.Connection, rows: Iterable[Row], out: Path, problems: Pr
             seq = known[0]
             if known[1:] != (0, *inputs):
                 db.execute(update, (*inputs, seq))
-        db.execute("INSERT INTO present VALUES (?)", (seq,))
+        is_named_anew = known is None or known[_OUTPUT] != row.output
+        db.execute("INSERT INTO present VALUES (?, ?)", (seq, is_named_anew))
     db.execute("UPDATE job SET value = ? WHERE name = 'moves'", (move,))
     gone = "seq NOT IN (SELECT seq FROM present)"
     db.execute(f"DELETE FROM clips WHERE {gone} AND status = 'pending' AND attempt IS NULL AND attempts = 0")
     intake.dropped = db.execute(f"UPDATE clips SET dropped = 1 WHERE {gone} AND NOT dropped").rowcount
     # Only now all rows have the names of this manifest, and it is known which of them left it.
+    refuse_names_of_strangers(db, out, problems)
     refuse_names_of_clips(db, out, problems)
     refuse_names_under_way(db, out, problems)
     return intake

@@ -117,6 +117,20 @@ def test_a_file_that_stands_in_the_way_is_not_written_over(path: Path) -> None:
     assert [problem.row for problem in caught.value.problems] == ["a", "b"]
 
 
+@pytest.mark.parametrize("status", list(Status))
+async def test_a_known_row_that_gets_another_name_does_not_write_over_a_file_of_somebody(
+    path: Path, status: Status
+) -> None:
+    take(path, rows_named(["a"]))
+    state = StateFile(path)
+    await bring(state, "a", status)
+    await state.close()
+    (path.parent / "theirs.mp4").write_bytes(b"someone's")
+
+    with pytest.raises(ManifestError, match=r"theirs\.mp4 stands there already and this job knows nothing of it"):
+        take(path, [a_row("a", output="theirs.mp4")])
+
+
 async def test_a_new_row_does_not_write_to_the_file_of_one_that_still_renders(path: Path) -> None:
     take(path, [a_row("old", output="clip.mp4")])
     state = StateFile(path)

@@ -19,6 +19,7 @@ import click
 from pipeline.counted import counted
 from pipeline.errors import AvatarBatchError, ManifestError, StopRun, UsageError, one_line
 from pipeline.exit_code import ExitCode
+from pipeline.interrupts import is_hangup_heard
 from pipeline.state.refusal import refusal
 from pipeline.streams import drop_output, open_what_is_closed, output_problem, unfailing
 from pipeline.version import __version__
@@ -123,6 +124,8 @@ def _fault(error: Exception) -> str:
 def main() -> None:
     """The console script."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if is_hangup_heard():
+        signal.signal(signal.SIGHUP, _interrupt)
     open_what_is_closed()
     sys.stderr = unfailing(sys.stderr)  # a night must not end for the sake of what it says
     with _ending():

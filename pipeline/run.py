@@ -92,7 +92,7 @@ async def run_job(
         on_event: called for each event, in the loop's thread.
         watcher: sees the run; the terminal's view.
         tell_rows: called with the number of rows read while the manifest is read.
-        handle_signals: end orderly on SIGINT and SIGTERM, at once on the second (the main thread only).
+        handle_signals: end orderly on SIGINT, SIGTERM and SIGHUP, at once on the second (the main thread only).
 
     Raises:
         UsageError: the manifest, the settings or OUT must change first; nothing was spent.

@@ -19,7 +19,7 @@ from .night import KEY
 LEAVES_WITHIN_S = 6.0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_what_renders_is_adopted_by_the_next_run(emu: Emulator, nights: Nights, number: signal.Signals) -> None:
     emu.set_plan(Plan(render_s=3600.0))
     night = nights(emu, 5, submit__max_in_flight=3)
@@ -81,6 +81,18 @@ async def test_a_cancelled_run_of_a_library_notes_a_slow_answer_too(emu: Emulato
     assert night.states() == {"r1": "rendering"}
 
 
+def test_a_session_that_ends_with_several_signals_leaves_the_answer_its_time(emu: Emulator, nights: Nights) -> None:
+    emu.set_plan(Plan(render_s=0.2, rules=[Rule("submit", Action("slow", seconds=1.5), nth=[1])]))
+    night = nights(emu, 1, api__timeout_s=60)
+    with night.start() as running:
+        night.wait_for(lambda: night.journal("submit"))
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP):
+            running.send(number)
+            time.sleep(0.1)
+        assert running.wait().code == 130
+    assert night.states() == {"r1": "rendering"}
+
+
 def test_a_slow_answer_within_the_grace_is_noted(emu: Emulator, nights: Nights) -> None:
     emu.set_plan(Plan(render_s=0.2, rules=[Rule("submit", Action("slow", seconds=1.5), nth=[1])]))
     night = nights(emu, 1, api__timeout_s=60)
@@ -112,7 +124,7 @@ def test_the_second_signal_ends_it_at_once(emu: Emulator, nights: Nights, number
     night.assert_paid_once(generations=1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_leaves_while_the_balance_is_waited_for(emu: Emulator, nights: Nights, number: signal.Signals) -> None:
     emu.set_plan(Plan(rules=[Rule("billing", Action("hang_before", seconds=60.0))]))
     night = nights(emu, 2, api__timeout_s=60)
@@ -127,7 +139,7 @@ def test_it_leaves_while_the_balance_is_waited_for(emu: Emulator, nights: Nights
     assert not night.journal("submit")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_after_the_last_row_is_an_interrupt_too(emu: Emulator, nights: Nights, number: signal.Signals) -> None:
     night = nights(emu, 1, notify__command="sleep 60")
     with night.start() as running:

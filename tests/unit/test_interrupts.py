@@ -66,3 +66,29 @@ def test_the_second_ends_it_also_while_the_loop_waits_for_a_thread(number: signa
             assert process.wait(30) == 130
         finally:
             process.kill()
+
+
+async def test_a_terminal_that_ends_interrupts_once_however_often_it_says_so() -> None:
+    interrupt = asyncio.Event()
+    before = signal.getsignal(signal.SIGHUP)
+
+    async with interrupting(interrupt):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.wait_for(interrupt.wait(), 10)
+            await asyncio.sleep(0)
+
+    assert signal.getsignal(signal.SIGHUP) is before
+
+
+async def test_a_terminal_that_was_to_be_outlived_is() -> None:
+    interrupt = asyncio.Event()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        async with interrupting(interrupt):
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(0)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not interrupt.is_set()

@@ -79,16 +79,16 @@ class AdaptiveWindow:
     ceiling: int = 10_000
     clips_a_refusal: int = 70
     most_airborne: int = 16
-    _grown: int = 0
-    _credit: float = 0.0
-    _in_a_row: int = 0
-    _rises: int = 0
-    _foothold: int = 0
-    _falls: int = 0
-    _patience: int = 0
-    _fallen_from: int = 0
-    _filled: int = 0
-    _doubted: int | None = None
+    _grown: int = 0  # steps since nothing had been refused yet
+    _credit: float = 0.0  # towards trying one more than the limit; below 0 after refusals
+    _in_a_row: int = 0  # refusals since a clip was taken
+    _rises: int = 0  # clips taken beyond the limit since the last refusal
+    _foothold: int = 0  # the limit that has held
+    _falls: int = 0  # steps down since the limit last rose or held
+    _patience: int = 0  # clips until one more is tried
+    _fallen_from: int = 0  # the foothold that is to be regained; 0: none
+    _filled: int = 0  # clips that just filled the limit, nothing refused between
+    _doubted: int | None = None  # so many rendered at a refusal that may have been chance
 
     def __post_init__(self) -> None:
         self._patience = self.clips_a_refusal

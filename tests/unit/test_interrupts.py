@@ -25,7 +25,8 @@ async def main():
         print("ready", flush=True)
         await interrupt.wait()
         print("closing", flush=True)
-        threading.Event().wait(60)  # as for a thread that the disk holds up
+        while True:  # as for a thread that the disk holds up; a signal amid Python's way into a wait is heard at its end
+            threading.Event().wait(0.1)
 
 asyncio.run(main())
 """

@@ -14,7 +14,7 @@ from pipeline.clip import Row
 from pipeline.manifest import Problems
 from pipeline.media import Picture, Voice
 from pipeline.state.moves import next_move
-from pipeline.state.names import refuse_names_of_clips, refuse_names_of_strangers, refuse_names_under_way
+from pipeline.state.names import refuse_taken_names
 
 __all__ = ["Intake", "StoredLooks", "take_in"]
 
@@ -95,9 +95,7 @@ def take_in(db: sqlite3.Connection, rows: Iterable[Row], out: Path, problems: Pr
     db.execute(f"DELETE FROM clips WHERE {gone} AND status = 'pending' AND attempt IS NULL AND attempts = 0")
     intake.dropped = db.execute(f"UPDATE clips SET dropped = 1 WHERE {gone} AND NOT dropped").rowcount
     # Only now all rows have the names of this manifest, and it is known which of them left it.
-    refuse_names_of_strangers(db, out, problems)
-    refuse_names_of_clips(db, out, problems)
-    refuse_names_under_way(db, out, problems)
+    refuse_taken_names(db, out, problems)
     return intake
 
 

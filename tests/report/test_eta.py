@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -47,6 +47,18 @@ def night(rows: int, window: int, render: Render, workers: int = 0) -> list[tupl
     return sorted(events)
 
 
+def fed(eta: Eta, events: Sequence[tuple[float, str, str]], times: Iterable[float]) -> Iterator[tuple[float, int]]:
+    """Tell of what has happened by each of the times: ``(now, clips sent so far)``."""
+    sent = taken = 0
+    for now in times:
+        while events[taken][0] <= now:
+            at, kind, row = events[taken]
+            getattr(eta, kind)(row, at)
+            sent += kind == "accepted"
+            taken += 1
+        yield now, sent
+
+
 @pytest.mark.parametrize(
     ("rows", "window", "render", "workers", "expected_s"),
     [
@@ -67,14 +79,7 @@ def test_the_end_is_foreseen(rows: int, window: int, render: Render, workers: in
     events = night(rows, window, render, workers)
     whole_s = events[-1][0]
     eta = Eta(expected_s)
-    sent = taken = 0
-    for step in range(50, 200):
-        now = whole_s * step / 200
-        while events[taken][0] <= now:
-            at, kind, row = events[taken]
-            getattr(eta, kind)(row, at)
-            sent += kind == "accepted"
-            taken += 1
+    for step, (now, sent) in enumerate(fed(eta, events, [whole_s * step / 200 for step in range(50, 200)]), 50):
         left_s = eta.left_s(now, rows - sent, window)
         assert left_s is not None
         assert abs(now + left_s - whole_s) < 0.2 * whole_s, f"at {step / 2:.0f} %"
@@ -171,14 +176,8 @@ def test_a_local_studio_is_foreseen_once_its_first_clips_have_ended(rows: int, w
     events = night(rows, rows, lambda rng: rng.uniform(15, 25), workers)
     whole_s = events[-1][0]
     eta = Eta(workers=workers)
-    sent = taken = 0
     said = []
-    for now in range(1, int(whole_s) + 1):
-        while events[taken][0] <= now:
-            at, kind, row = events[taken]
-            getattr(eta, kind)(row, at)
-            sent += kind == "accepted"
-            taken += 1
+    for now, sent in fed(eta, events, range(1, int(whole_s) + 1)):
         left_s = eta.left_s(now, rows - sent, None)
         if left_s is not None:
             said.append(now + left_s)

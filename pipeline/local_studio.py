@@ -13,17 +13,11 @@ import msgspec
 
 from pipeline.errors import UsageError, one_line
 from pipeline.settings import Settings
-from pipeline.studio.options import cores
 
-__all__ = ["local_studio", "render_processes"]
+__all__ = ["local_studio"]
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
-
-
-def render_processes(settings: Settings) -> int:
-    """How many clips the studio of a local run works on at once."""
-    return settings.studio.workers or cores()
 
 
 @asynccontextmanager

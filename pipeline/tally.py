@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pipeline.clip import Status
 from pipeline.eta import Eta
 from pipeline.events import Event
-from pipeline.local_studio import render_processes
 from pipeline.progress_line import Standing
 from pipeline.stages import RunContext
 from pipeline.state import Overview, StateView
+from pipeline.studio.options import slots_for
 from pipeline.trouble import Trouble
 
 __all__ = ["Tally"]
@@ -46,7 +46,7 @@ class Tally:
         """Learn what is under way; what that is to cost."""
         with StateView(context.out / "state.db") as view:
             if context.settings.api.provider == "local":
-                self._eta.workers = render_processes(context.settings)
+                self._eta.workers = slots_for(context.settings.studio.workers)
             else:
                 pending = next(view.records(status=Status.PENDING), None)
                 model = context.catalogue.get(pending.model) if pending else None

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pipeline.models import Model, builtin_catalogue
 
-__all__ = ["Quality", "StudioOptions", "StudioRefused", "cores"]
+__all__ = ["Quality", "StudioOptions", "StudioRefused", "slots_for"]
 
 Quality = Literal["preview", "draft"]
 
@@ -22,11 +22,16 @@ class StudioRefused(Exception):
     """The studio can't start. Its text is one line for people."""
 
 
-def cores() -> int:
+def _cores() -> int:
     """How many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0)) or 1
     return os.cpu_count() or 1
+
+
+def slots_for(workers: int) -> int:
+    """How many clips are rendered at once: as many as wished for, one a core if that is 0."""
+    return workers or _cores()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,4 +76,4 @@ class StudioOptions:
     @property
     def slots(self) -> int:
         """How many clips are rendered at once."""
-        return self.workers or cores()
+        return slots_for(self.workers)
